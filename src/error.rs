@@ -1,0 +1,132 @@
+//! What can go wrong, and what it means for the exit status.
+//!
+//! Two families: the user's mistakes in a declaration are [`Problem`]s, collected and shown
+//! together at file:line:column; the world's failures are one [`Error`] that stops the run. Both
+//! name the thing and, where there is one, the fix. Messages are lower case without a final period.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where in a declaration something was written: a file with line and column, both from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pos {
+    pub file: Arc<PathBuf>,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl fmt::Display for Pos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+/// A mistake in a declaration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    pub pos: Pos,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub fn new(pos: &Pos, message: impl Into<String>) -> Self {
+        Self { pos: pos.clone(), message: message.into(), hint: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.pos, self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What stopped the run.
+#[derive(Debug)]
+pub enum Error {
+    /// Mistakes in the declaration, all that one run found.
+    Declaration(Vec<Problem>),
+    /// A refusal or failure with its cause in words and, where there is one, what to do.
+    Failed { message: String, hint: Option<String> },
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::Failed { message: message.into(), hint: None }
+    }
+
+    /// Adds what the user can do about it.
+    pub fn with_hint(self, text: impl Into<String>) -> Self {
+        match self {
+            Self::Failed { message, hint: _ } => Self::Failed { message, hint: Some(text.into()) },
+            Self::Declaration(problems) => Self::Declaration(problems),
+        }
+    }
+
+    /// Says what was being done when it failed: `doing: message`.
+    pub fn while_(self, doing: impl fmt::Display) -> Self {
+        match self {
+            Self::Failed { message, hint } => Self::Failed { message: format!("{doing}: {message}"), hint },
+            Self::Declaration(problems) => Self::Declaration(problems),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declaration(problems) => {
+                for (i, problem) in problems.iter().enumerate() {
+                    if i > 0 {
+                        writeln!(f)?;
+                    }
+                    write!(f, "{problem}")?;
+                }
+                Ok(())
+            }
+            Self::Failed { message, hint } => {
+                write!(f, "{message}")?;
+                if let Some(hint) = hint {
+                    write!(f, "\n  hint: {hint}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(db) => {
+                let mut message = format!("{} ({})", db.message(), db.code().code());
+                if let Some(detail) = db.detail() {
+                    message.push_str(&format!("; {detail}"));
+                }
+                Self::Failed { message, hint: db.hint().map(str::to_owned) }
+            }
+            None => {
+                use std::error::Error as _;
+                let mut message = error.to_string();
+                if let Some(source) = error.source() {
+                    message = format!("{message}: {source}");
+                }
+                Self::new(message)
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Columns of tables (manual, section 5.1 to 5.4; CREATE TABLE, ALTER TABLE).
+
+mod change;
+mod identity;
+mod written;
+
+use super::relation::relation;
+use super::*;
+use crate::sql::{name, Ident, Shape};
+pub use identity::Identity;
+use serde::{Deserialize, Serialize};
+
+/// The column kind.
+pub struct Column;
+
+/// A column. Types are printed by `format_type`, expressions by `pg_get_expr`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSpec {
+    #[serde(rename = "type")]
+    pub ty: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_null: bool,
+    /// From 18 on, NOT NULL has a name; None if it is the derived one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_null_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+    /// Qualified; None if it is the type's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
+    /// None if it is the type's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// Statistics target; None if it is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<i32>,
+}
+
+/// GENERATED ALWAYS AS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generated {
+    #[serde(rename = "as")]
+    pub expression: String,
+    /// VIRTUAL, from 18 on; STORED otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_virtual: bool,
+}
+
+impl ColumnSpec {
+    /// What follows the name in CREATE TABLE and ADD COLUMN.
+    fn definition(&self, with_not_null: bool) -> String {
+        // Storage and statistics are set by statements of their own.
+        let Self { ty, not_null, not_null_name, default, identity, generated, collation, storage: _, compression, statistics: _ } = self;
+        let mut sql = ty.clone();
+        if let Some(method) = compression {
+            sql.push_str(&format!(" COMPRESSION {method}"));
+        }
+        if let Some(collation) = collation {
+            sql.push_str(&format!(" COLLATE {collation}"));
+        }
+        if let Some(generated) = generated {
+            let Generated { expression, is_virtual } = generated;
+            sql.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {}", if *is_virtual { "VIRTUAL" } else { "STORED" }));
+        }
+        if let Some(default) = default {
+            sql.push_str(&format!(" DEFAULT {default}"));
+        }
+        if let Some(identity) = identity {
+            sql.push_str(&format!(" {}", identity.clause()));
+        }
+        if *not_null && with_not_null {
+            if let Some(name) = not_null_name {
+                sql.push_str(&format!(" CONSTRAINT {}", Ident(name)));
+            }
+            sql.push_str(" NOT NULL");
+        }
+        sql
+    }
+}
+
+impl Kind for Column {
+    fn name(&self) -> &'static str {
+        "column"
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &[Section { parent: "table", key: "columns", many: Many::Named, doc: "Columns by name, in their physical order." }]
+    }
+
+    fn form(&self) -> &'static Form {
+        &written::FORM
+    }
+
+    fn facets(&self) -> &'static [Facet] {
+        &[Facet::Comment, Facet::Grants]
+    }
+
+    fn declare(&self, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
+        if let Some(table) = parent {
+            written::declare(table, name, yaml, out);
+        }
+    }
+
+    fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
+        written::write(node)
+    }
+
+    fn catalog(&self) -> Option<Catalog> {
+        Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("column.sql") })
+    }
+
+    fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
+        let at = Catalog::FIRST;
+        let column: String = row.try_get(at)?;
+        let table = parent.map_or("", Address::name);
+        let expression: Option<String> = row.try_get(at + 3)?;
+        let generated: Option<&str> = row.try_get(at + 4)?;
+        let not_null_name: Option<String> = row.try_get(at + 5)?;
+        let storage: Option<&str> = row.try_get(at + 7)?;
+        let compression: Option<&str> = row.try_get(at + 8)?;
+        let identity: Option<&str> = row.try_get(at + 10)?;
+        let mut spec = ColumnSpec {
+            ty: row.try_get(at + 1)?,
+            not_null: row.try_get(at + 2)?,
+            not_null_name: not_null_name.filter(|n| *n != name::derive(table, &column, "not_null", &|_| false)),
+            collation: row.try_get(at + 6)?,
+            storage: storage.map(str::to_owned),
+            compression: compression.map(str::to_owned),
+            statistics: row.try_get(at + 9)?,
+            ..ColumnSpec::default()
+        };
+        match (expression, generated) {
+            (Some(expression), Some(kind)) => {
+                spec.generated = Some(Generated { expression, is_virtual: kind == "v" });
+            }
+            (expression, _) => spec.default = expression,
+        }
+        if let Some(when) = identity {
+            let options: Option<String> = row.try_get(at + 11)?;
+            spec.identity = Some(Identity::read(when, options.as_deref(), table, &column));
+        }
+        let order: i32 = row.try_get(2)?;
+        Ok(Found { name: column, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
+    }
+
+    fn phrase(&self, node: &Node) -> String {
+        format!("COLUMN {}.{}", relation(&node.address), Ident(node.address.name()))
+    }
+
+    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+        node.spec.read().map(|spec| change::create(node, &spec, scope)).unwrap_or_default()
+    }
+
+    fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
+        change::drop(node, scope)
+    }
+
+    fn alter(&self, old: &Node, new: &Node, scope: &Scope) -> Alter {
+        match (old.spec.read(), new.spec.read()) {
+            (Ok(a), Ok(b)) => change::alter(new, &a, &b, scope),
+            _ => Alter::Replace,
+        }
+    }
+
+    fn rename(&self, node: &Node, to: &str) -> Option<Change> {
+        let table = relation(&node.address);
+        let sql = format!("ALTER TABLE {table} RENAME COLUMN {} TO {}", Ident(node.address.name()), Ident(to));
+        Some(Change::new(sql, Lock::AccessExclusive, &super::relation::table_of(&node.address)))
+    }
+
+    fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
+        let spec: ColumnSpec = node.spec.read().ok()?;
+        Some((format!("{} {}", Ident(node.address.name()), spec.definition(true)), change::settings(node, None, &spec)))
+    }
+
+    fn early(&self, node: &Node) -> Option<Node> {
+        let mut spec: ColumnSpec = node.spec.read().ok()?;
+        spec.default.take()?;
+        Some(Node { spec: Spec::of(&spec), needs: Vec::new(), ..node.clone() })
+    }
+
+    fn rebind(&self, node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {
+        node.spec.read().map_or(Rebind::Replace, |spec| change::rebind(node, &spec, below, cause, scope))
+    }
+
+    fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
+        // A backfill may look up reference rows of the tables it reads.
+        if node.hints.as_ref().is_none_or(|h| h.backfill.is_none()) {
+            return Vec::new();
+        }
+        let tables = node.needs.iter().filter(|n| n.kind() == "table");
+        tables.flat_map(|t| desired.children(t)).filter(|n| n.address.kind() == "row").map(|n| n.address.clone()).collect()
+    }
+
+    fn grantable(&self, node: &Node, _major: u32) -> Option<Grantable> {
+        Some(Grantable {
+            on: format!("TABLE {}", relation(&node.address)),
+            column: Some(node.address.name().to_owned()),
+            privileges: &["select", "insert", "update", "references"],
+            default_class: '-',
+            public: &[],
+        })
+    }
+
+    fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {
+        let before = old.and_then(|n| n.spec.read().ok());
+        new.spec.read().map(|spec| change::preflight(new, before.as_ref(), &spec, scope)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ColumnSpec;
+
+    #[test]
+    fn definitions_are_whole() {
+        let spec = ColumnSpec { ty: "text".into(), not_null: true, default: Some("'x'::text".into()), ..ColumnSpec::default() };
+        assert_eq!(spec.definition(true), "text DEFAULT 'x'::text NOT NULL");
+        assert_eq!(spec.definition(false), "text DEFAULT 'x'::text");
+    }
+}

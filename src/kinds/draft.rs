@@ -1,0 +1,111 @@
+//! Drafts: nodes as written. Their specs have the same types as those read from a server, with SQL
+//! texts as the declaration spells them; `compile` turns them into nodes.
+
+use crate::error::{Pos, Problem};
+use crate::model::{Address, Node, Spec};
+use crate::sql::{name, Fragment, Shape};
+use crate::yaml::{Scalar, Yaml};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// A node as written, and where.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub node: Node,
+    pub pos: Pos,
+    /// The fragments in its spec, to find what it refers to and to place a server's complaint.
+    pub fragments: Vec<(Fragment, Option<Scalar>)>,
+    /// Hints whose SQL has to be qualified, because it runs on the target as written.
+    pub statements: Vec<Fragment>,
+}
+
+/// What the kinds' `declare` produce.
+pub struct Drafts {
+    pub list: Vec<Draft>,
+    pub problems: Vec<Problem>,
+    /// The schemas that the declaration owns; the first is where unqualified names live.
+    pub schemas: Vec<String>,
+    /// The directory of the file being read, for `file:`.
+    pub directory: std::path::PathBuf,
+    /// Names given so far in the name spaces of constraints and indexes, per schema.
+    taken: HashSet<(String, String)>,
+}
+
+impl Drafts {
+    pub fn new(schemas: Vec<String>) -> Self {
+        Self { list: Vec::new(), problems: Vec::new(), schemas, directory: ".".into(), taken: HashSet::new() }
+    }
+
+    /// The schema of names that name none.
+    pub fn default_schema(&self) -> &str {
+        self.schemas.first().map_or("public", String::as_str)
+    }
+
+    /// Adds a draft with the given spec; more can be said on what is returned.
+    pub fn add<T: Serialize>(&mut self, address: Address, spec: &T, pos: &Pos) -> &mut Draft {
+        self.taken.insert((address.schema().to_owned(), address.name().to_owned()));
+        let at = self.list.len();
+        self.list.push(Draft {
+            node: Node::new(address, Spec::of(spec)),
+            pos: pos.clone(),
+            fragments: Vec::new(),
+            statements: Vec::new(),
+        });
+        &mut self.list[at]
+    }
+
+    /// The address of a schema-level thing under a key such as `orders` or `app.orders`.
+    pub fn address(&mut self, kind: &str, name: &Scalar) -> Option<Address> {
+        match name::split(&name.text) {
+            Some((schema, name)) => {
+                let schema = schema.unwrap_or_else(|| self.default_schema().to_owned());
+                Some(Address::root("schema", &schema).child(kind, &name))
+            }
+            None => {
+                let problem = Problem::new(&name.pos, format!("`{}` is not a name", super::form::brief(&name.text)));
+                self.problems.push(problem.hint("write `name` or `schema.name`; quote odd names as in SQL: '\"Odd name\"'"));
+                None
+            }
+        }
+    }
+
+    /// A name for a constraint that the declaration leaves unnamed, as PostgreSQL derives it.
+    pub fn derive(&mut self, table: &Address, columns: &str, label: &str) -> String {
+        let schema = table.schema().to_owned();
+        let taken = |candidate: &str| self.taken.contains(&(schema.clone(), candidate.to_owned()));
+        let name = name::derive(table.name(), columns, label, &taken);
+        self.taken.insert((schema, name.clone()));
+        name
+    }
+
+    pub fn problem(&mut self, pos: &Pos, message: impl Into<String>) {
+        self.problems.push(Problem::new(pos, message));
+    }
+}
+
+impl Draft {
+    /// Notes a fragment that the spec holds.
+    pub fn fragment(&mut self, shape: Shape, scalar: &Scalar) -> &mut Self {
+        self.fragments.push((Fragment::new(shape, scalar.text.as_str()), Some(scalar.clone())));
+        self
+    }
+
+    /// Notes a fragment that is part of a longer written text.
+    pub fn fragment_text(&mut self, shape: Shape, text: &str, within: Option<&Scalar>) -> &mut Self {
+        self.fragments.push((Fragment::new(shape, text), within.cloned()));
+        self
+    }
+
+    /// Notes a hint of an earlier name.
+    pub fn was(&mut self, yaml: &Yaml) -> &mut Self {
+        if let Some(was) = yaml.text("was") {
+            let name = name::split(&was.text).map_or_else(|| was.text.clone(), |(_, name)| name);
+            self.hints().was = Some(name);
+        }
+        self
+    }
+
+    pub fn hints(&mut self) -> &mut crate::model::Hints {
+        self.node.hints.get_or_insert_default()
+    }
+}

@@ -1,0 +1,367 @@
+//! Facets: owner, comment and grants, the same for all kinds that have them.
+
+use super::{Change, Draft, Facet, Form, Grantable, Hazard, Kind, Lock, Scope};
+use crate::error::Problem;
+use crate::model::{Grants, Node, Privilege};
+use crate::sql::{literal, Ident};
+use crate::yaml::{Value as YamlValue, Yaml};
+use serde_yaml::{Mapping, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+static OWNER: Form = Form::Name;
+static COMMENT: Form = Form::Text;
+static GRANTS: Form = Form::Map(&Form::Either(&[Form::List(&Form::Text), Form::Text]));
+
+impl Facet {
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Comment => "comment",
+            Self::Grants => "grants",
+        }
+    }
+
+    pub fn form(self) -> &'static Form {
+        match self {
+            Self::Owner => &OWNER,
+            Self::Comment => &COMMENT,
+            Self::Grants => &GRANTS,
+        }
+    }
+
+    pub fn doc(self) -> &'static str {
+        match self {
+            Self::Owner => "The role that owns it; not managed if absent.",
+            Self::Comment => "COMMENT ON it; none if absent.",
+            Self::Grants => "Role to privileges; `public` is PUBLIC; `{}` is nobody; not managed if absent.",
+        }
+    }
+}
+
+/// The facet keys of a kind.
+pub fn keys(kind: &dyn Kind) -> impl Iterator<Item = &'static str> {
+    kind.facets().iter().map(|f| f.key())
+}
+
+/// The form of a facet key, if the kind has that facet.
+pub fn form(kind: &dyn Kind, key: &str) -> Option<&'static Form> {
+    kind.facets().iter().find(|f| f.key() == key).map(|f| f.form())
+}
+
+/// Reads the facets that were written beside a thing's own keys.
+pub fn declare(kind: &dyn Kind, yaml: &Yaml, draft: &mut Draft, major: u32, problems: &mut Vec<Problem>) {
+    if let Some(comment) = yaml.text("comment").filter(|c| !c.text.is_empty()) {
+        draft.node.comment = Some(comment.text.as_str().into());
+    }
+    if let Some(owner) = yaml.text("owner") {
+        draft.node.owner = Some(owner.text.as_str().into());
+    }
+    let (Some(written), Some(grantable)) = (yaml.get("grants"), kind.grantable(&draft.node, major)) else { return };
+    let mut grants = Grants::default();
+    for (role, privileges) in written.entries() {
+        let mut held = BTreeMap::new();
+        for word in words(privileges) {
+            let lower = word.text.to_lowercase();
+            let (name, grantable_too) = match lower.strip_suffix("with grant option") {
+                Some(name) => (name.trim(), true),
+                None => (lower.trim(), false),
+            };
+            if name == "all" || name == "all privileges" {
+                held.extend(grantable.privileges.iter().map(|p| ((*p).to_owned(), grantable_too)));
+            } else if grantable.privileges.contains(&name) {
+                held.insert(name.to_owned(), grantable_too);
+            } else {
+                let known = grantable.privileges.join(", ");
+                let problem = Problem::new(&word.pos, format!("`{name}` cannot be granted on a {}", kind.name()));
+                problems.push(problem.hint(format!("known here: {known}, all")));
+            }
+        }
+        let held = held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect();
+        grants.0.insert(role.text.clone(), held);
+    }
+    grants.0.retain(|_, held| !held.is_empty());
+    draft.node.grants = Some(Box::new(grants));
+}
+
+fn words(yaml: &Yaml) -> Vec<crate::yaml::Scalar> {
+    match &yaml.value {
+        YamlValue::Scalar(scalar) => {
+            let split = scalar.text.split(',').map(str::trim).filter(|w| !w.is_empty());
+            split.map(|w| crate::yaml::Scalar { text: w.to_owned(), ..scalar.clone() }).collect()
+        }
+        YamlValue::List(values) => values.iter().filter_map(|v| v.scalar().cloned()).collect(),
+        YamlValue::Map(_) => Vec::new(),
+    }
+}
+
+/// Writes the facets of a node beside its own keys; `default_owner` need not be said.
+pub fn write(kind: &dyn Kind, node: &Node, default_owner: Option<&str>, major: u32, into: &mut Mapping) {
+    if let Some(owner) = node.owner.as_deref().filter(|o| Some(*o) != default_owner) {
+        into.insert("owner".into(), owner.into());
+    }
+    if let Some(comment) = &node.comment {
+        into.insert("comment".into(), comment.as_ref().into());
+    }
+    let (Some(grants), Some(grantable)) = (&node.grants, kind.grantable(node, major)) else { return };
+    if **grants == default_grants(&grantable) {
+        return;
+    }
+    let mut written = Mapping::new();
+    for (role, held) in &grants.0 {
+        let names: BTreeSet<&str> = held.iter().map(|p| p.name.as_str()).collect();
+        let all = grantable.privileges.iter().all(|p| names.contains(p));
+        let words: Vec<Value> = if all && held.iter().all(|p| !p.grantable) && held.len() > 1 {
+            vec!["all".into()]
+        } else {
+            let word = |p: &Privilege| format!("{}{}", p.name, if p.grantable { " with grant option" } else { "" });
+            held.iter().map(|p| word(p).into()).collect()
+        };
+        written.insert(role.as_str().into(), Value::Sequence(words));
+    }
+    into.insert("grants".into(), Value::Mapping(written));
+}
+
+/// What is held when nothing was granted or revoked.
+pub fn default_grants(grantable: &Grantable) -> Grants {
+    let public: Vec<Privilege> =
+        grantable.public.iter().map(|p| Privilege { name: (*p).to_owned(), grantable: false }).collect();
+    let mut grants = Grants::default();
+    if !public.is_empty() {
+        grants.0.insert("public".into(), public);
+    }
+    grants
+}
+
+/// Reads an ACL as PostgreSQL prints an `aclitem[]`; None (NULL) is the default. Grants made by others
+/// than the owner are returned apart: only who made them can take them back.
+pub fn read_acl(acl: Option<&str>, owner: &str, grantable: &Grantable) -> (Grants, Vec<String>) {
+    let Some(acl) = acl else { return (default_grants(grantable), Vec::new()) };
+    let mut grants: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    let mut foreign = Vec::new();
+    for element in array_elements(acl) {
+        let Some(entry) = AclEntry::parse(&element) else { continue };
+        if entry.grantor != owner && grantable.column.is_none() {
+            foreign.push(element);
+            continue;
+        }
+        let held = grants.entry(entry.grantee.unwrap_or_else(|| "public".into())).or_default();
+        for (name, option) in entry.privileges {
+            *held.entry(name.to_owned()).or_default() |= option;
+        }
+    }
+    let mut result = Grants::default();
+    for (grantee, held) in grants {
+        let is_owner = grantee == owner;
+        if is_owner && grantable.privileges.iter().all(|p| held.contains_key(*p)) {
+            continue;
+        }
+        // An owner always holds grant options (manual, section 5.8).
+        let held = held.into_iter().map(|(name, option)| Privilege { name, grantable: option && !is_owner }).collect();
+        result.0.insert(grantee, held);
+    }
+    (result, foreign)
+}
+
+struct AclEntry {
+    grantee: Option<String>,
+    privileges: Vec<(&'static str, bool)>,
+    grantor: String,
+}
+
+/// Letters in ACLs and what they stand for (manual, table 5.1).
+const LETTERS: [(char, &str); 13] = [
+    ('a', "insert"),
+    ('r', "select"),
+    ('w', "update"),
+    ('d', "delete"),
+    ('D', "truncate"),
+    ('x', "references"),
+    ('t', "trigger"),
+    ('X', "execute"),
+    ('U', "usage"),
+    ('C', "create"),
+    ('m', "maintain"),
+    ('c', "connect"),
+    ('T', "temporary"),
+];
+
+impl AclEntry {
+    /// `grantee=privileges/grantor`; names are quoted where they are not plain.
+    fn parse(text: &str) -> Option<Self> {
+        let (grantee, rest) = role(text)?;
+        let rest = rest.strip_prefix('=')?;
+        let slash = rest.find('/')?;
+        let mut privileges = Vec::new();
+        let mut letters = rest[..slash].chars().peekable();
+        while let Some(letter) = letters.next() {
+            let option = letters.next_if_eq(&'*').is_some();
+            privileges.extend(LETTERS.iter().find(|(l, _)| *l == letter).map(|(_, name)| (*name, option)));
+        }
+        let (grantor, _) = role(&rest[slash + 1..])?;
+        Some(Self { grantee: (!grantee.is_empty()).then_some(grantee), privileges, grantor })
+    }
+}
+
+fn role(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(['=', '/']).unwrap_or(text.len());
+        return Some((text[..end].to_owned(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let end = rest.find('"')?;
+        name.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
+    }
+}
+
+/// The elements of a one-dimensional array in PostgreSQL's text form.
+pub fn array_elements(text: &str) -> Vec<String> {
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or_default();
+    let mut elements = Vec::new();
+    let mut element = String::new();
+    let mut quoted = false;
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => element.extend(chars.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => elements.push(std::mem::take(&mut element)),
+            c => element.push(c),
+        }
+    }
+    if !inner.is_empty() {
+        elements.push(element);
+    }
+    elements
+}
+
+/// Facet statements that follow the creation of a node.
+pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
+    let mut changes = owner_change(kind, None, node);
+    changes.extend(comment_change(kind, None, node));
+    if let (Some(wanted), Some(grantable)) = (&node.grants, kind.grantable(node, scope.major)) {
+        let mut start = default_grants(&grantable);
+        for (role, held) in (scope.default_grants)(grantable.default_class, node.address.schema()).0 {
+            start.0.entry(role).or_default().extend(held);
+        }
+        // The owner holds everything from the start.
+        if let Some(owner) = &node.owner {
+            start.0.remove(owner.as_ref());
+        }
+        changes.extend(grant_changes(&start, wanted, &grantable, node.owner.as_deref(), false));
+    }
+    changes
+}
+
+/// Statements for the facets that differ between an old and a new node.
+pub fn alter(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if new.owner.is_some() && new.owner != old.owner {
+        changes.extend(owner_change(kind, old.owner.as_deref(), new));
+    }
+    if new.comment != old.comment {
+        changes.extend(comment_change(kind, old.comment.as_deref(), new));
+    }
+    if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major)) {
+        changes.extend(grant_changes(before, wanted, &grantable, new.owner.as_deref().or(old.owner.as_deref()), true));
+    }
+    changes
+}
+
+/// Whether facets differ in what is managed.
+pub fn differ(old: &Node, new: &Node) -> bool {
+    let owner = new.owner.is_some() && new.owner != old.owner;
+    let grants = new.grants.is_some() && old.grants.is_some() && new.grants != old.grants;
+    owner || grants || new.comment != old.comment
+}
+
+fn owner_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {
+    let (Some(owner), true) = (&node.owner, kind.facets().contains(&Facet::Owner)) else { return Vec::new() };
+    let sql = format!("ALTER {} OWNER TO {}", kind.phrase(node), Ident(owner));
+    let change = Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address));
+    vec![change.hazard_if(old.is_some(), Hazard::AccessWidened, "the new owner may do everything with it")]
+}
+
+fn comment_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {
+    let text = node.comment.as_deref();
+    if text == old || !kind.facets().contains(&Facet::Comment) {
+        return Vec::new();
+    }
+    let text = text.map_or_else(|| "NULL".to_owned(), literal);
+    let sql = format!("COMMENT ON {} IS {text}", kind.phrase(node));
+    vec![Change::new(sql, Lock::ShareUpdateExclusive, std::slice::from_ref(&node.address))]
+}
+
+fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>, live: bool) -> Vec<Change> {
+    let map = |grants: &Grants, role: &str| -> BTreeMap<String, bool> {
+        match grants.0.get(role) {
+            Some(held) => held.iter().map(|p| (p.name.clone(), p.grantable)).collect(),
+            // An owner that is not mentioned holds everything.
+            None if Some(role) == owner && on.column.is_none() => on.privileges.iter().map(|p| ((*p).to_owned(), false)).collect(),
+            None => BTreeMap::new(),
+        }
+    };
+    let roles: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();
+    let list = |names: &[String]| {
+        let each = names.iter().map(|name| match &on.column {
+            Some(column) => format!("{} ({})", name.to_uppercase(), Ident(column)),
+            None => name.to_uppercase(),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let mut changes = Vec::new();
+    for role in roles {
+        let (before, after) = (map(old, role), map(new, role));
+        let who = if role == "public" { "PUBLIC".to_owned() } else { Ident(role).to_string() };
+        let pick = |from: &BTreeMap<String, bool>, keep: &dyn Fn(&str, bool) -> bool| -> Vec<String> {
+            on.privileges.iter().filter(|p| from.get(**p).is_some_and(|g| keep(p, *g))).map(|p| (*p).to_owned()).collect()
+        };
+        let revoked = pick(&before, &|p, _| !after.contains_key(p));
+        let unoptioned = pick(&before, &|p, option| option && after.get(p) == Some(&false));
+        let granted = pick(&after, &|p, option| !option && !before.contains_key(p));
+        let optioned = pick(&after, &|p, option| option && before.get(p) != Some(&true));
+        let mut push = |sql: String, widens: bool| {
+            let change = Change::new(sql, Lock::None, &[]);
+            changes.push(change.hazard_if(widens && live, Hazard::AccessWidened, format!("{who} gets more privileges")));
+        };
+        if !revoked.is_empty() {
+            push(format!("REVOKE {} ON {} FROM {who}", list(&revoked), on.on), false);
+        }
+        if !unoptioned.is_empty() {
+            push(format!("REVOKE GRANT OPTION FOR {} ON {} FROM {who}", list(&unoptioned), on.on), false);
+        }
+        if !granted.is_empty() {
+            push(format!("GRANT {} ON {} TO {who}", list(&granted), on.on), true);
+        }
+        if !optioned.is_empty() {
+            push(format!("GRANT {} ON {} TO {who} WITH GRANT OPTION", list(&optioned), on.on), true);
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acls_are_read_as_printed() {
+        let on = Grantable { on: "TABLE t".into(), column: None, privileges: &["select", "insert"], default_class: 'r', public: &[] };
+        let (grants, foreign) = read_acl(Some("{own=ar/own,=r/own,\"\\\"o d\\\"\"\"=a*/own\",x=r/y}"), "own", &on);
+        assert_eq!(grants.0.get("public").map(Vec::len), Some(1));
+        assert!(!grants.0.contains_key("own"));
+        assert_eq!(foreign, ["x=r/y"]);
+        let (grants, _) = read_acl(Some("{\"\\\"o d\\\"=a*/own\"}"), "own", &on);
+        assert_eq!(grants.0.get("o d"), Some(&vec![Privilege { name: "insert".into(), grantable: true }]));
+        assert_eq!(read_acl(None, "own", &on).0, Grants::default());
+    }
+}

@@ -1,0 +1,203 @@
+//! Kinds of things in a database: the trait that every kind implements, and the registry.
+//!
+//! One file holds all that the program knows of a kind: its YAML form, its catalog query (the
+//! sibling `.sql`), its DDL with locks and hazards. What all kinds have in common (owner, comment,
+//! grants) is in `facet`. Everything else in the program reaches kinds through [`KINDS`] only.
+
+pub mod change;
+pub mod draft;
+pub mod facet;
+pub mod form;
+
+pub mod check;
+pub mod column;
+mod domain;
+mod enumeration;
+mod exclusion;
+mod extension;
+pub mod foreign_key;
+pub mod function;
+mod index;
+mod materialized_view;
+mod policy;
+pub mod primary_key;
+mod procedure;
+mod registry;
+pub mod relation;
+mod row;
+pub mod row_security;
+mod schema;
+pub mod sequence;
+pub mod table;
+mod trigger;
+pub mod unique;
+mod view;
+
+pub use change::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
+pub use draft::{Draft, Drafts};
+pub use form::{Form, Key};
+pub use registry::{child_sections, find, kind_of_path, kind_of, KINDS};
+
+use crate::error::Result;
+use crate::model::{Address, Model, Node, Spec};
+use crate::yaml::{Scalar, Yaml};
+use serde_yaml::Value;
+use tokio_postgres::Row;
+
+/// What a catalog row says: the name below its parent, the spec, the position among siblings.
+pub struct Found {
+    pub name: String,
+    pub spec: Spec,
+    pub order: u32,
+}
+
+/// How a kind is read from the catalog.
+///
+/// The query's first columns are the same for all kinds: `oid` (of the thing), `parent oid` (0 at the
+/// root), `sub int4` (column number or 0), `owner oid` (or null), `acl text` (or null); what follows is
+/// the kind's own and is read by [`Kind::read`] from index [`Catalog::FIRST`] on. `$1` is the
+/// array of the OIDs of the schemas to read. `[[15: new | old]]` chooses by server major.
+pub struct Catalog {
+    /// The system catalog that the OIDs belong to, such as `pg_class`.
+    pub class: &'static str,
+    /// The catalog of the parent's OID; empty at the root.
+    pub parent: &'static str,
+    pub query: &'static str,
+}
+
+impl Catalog {
+    /// Index of the first column that is the kind's own.
+    pub const FIRST: usize = 5;
+}
+
+/// A key in the YAML of a parent kind, under which things of a kind are declared.
+pub struct Section {
+    /// The parent's kind; empty at the top of a declaration.
+    pub parent: &'static str,
+    pub key: &'static str,
+    pub many: Many,
+    pub doc: &'static str,
+}
+
+/// What stands under a section's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Many {
+    /// A map from names to things.
+    Named,
+    /// One thing; its name is derived.
+    One,
+    /// A list of things; their names are derived.
+    List,
+}
+
+/// What is the same for all kinds that have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facet {
+    Owner,
+    Comment,
+    Grants,
+}
+
+/// What can be granted on a thing.
+pub struct Grantable {
+    /// What stands after ON: `TABLE app.orders`.
+    pub on: String,
+    /// In a column's grants, the column that stands in parentheses after each privilege.
+    pub column: Option<String>,
+    /// All privileges, in the order of the manual (section 5.8), for servers of this major.
+    pub privileges: &'static [&'static str],
+    /// The letter of `pg_default_acl.defaclobjtype`; `-` where default privileges do not apply.
+    pub default_class: char,
+    /// What PUBLIC holds when nothing was granted or revoked.
+    pub public: &'static [&'static str],
+}
+
+/// All that the program knows of one kind.
+pub trait Kind: Sync {
+    /// The word in addresses: `table`, `foreign key`.
+    fn name(&self) -> &'static str;
+
+    /// Where it stands in a declaration: under which key of which parent kind ("" at the top).
+    fn sections(&self) -> &'static [Section];
+
+    /// What a declaration may say of one.
+    fn form(&self) -> &'static Form;
+
+    /// Turns what was written under one name into drafts. The YAML has been checked against
+    /// [`Kind::form`] already; mistakes that the form cannot see go to `out.problems`.
+    fn declare(&self, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts);
+
+    /// The YAML form of a node, without facets; None if the parent's YAML says it (or nothing needs to).
+    fn write(&self, node: &Node, model: &Model) -> Option<Value>;
+
+    /// How to read it from the catalog; None for what is not in the catalog.
+    fn catalog(&self) -> Option<Catalog>;
+
+    /// One row of the catalog query.
+    fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found>;
+
+    /// The SQL phrase that names it in ALTER, DROP and COMMENT ON: `TABLE app.orders`.
+    fn phrase(&self, node: &Node) -> String;
+
+    /// Statements that create it, with the children that ride inside the statement.
+    fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change>;
+
+    /// Statements that remove it; children fall with it.
+    fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change>;
+
+    /// Statements that turn the old node into the new one at the same address.
+    fn alter(&self, old: &Node, new: &Node, scope: &Scope) -> Alter;
+
+    /// The statement that renames it; None if it cannot be renamed.
+    fn rename(&self, node: &Node, to: &str) -> Option<Change> {
+        let _ = (node, to);
+        None
+    }
+
+    /// The clause in its parent's CREATE, for kinds that can ride there, and what follows that statement.
+    fn clause(&self, node: &Node, scope: &Scope) -> Option<(String, Vec<Change>)> {
+        let _ = (node, scope);
+        None
+    }
+
+    /// A lesser form that can be created first when the whole is part of a cycle.
+    fn early(&self, node: &Node) -> Option<Node> {
+        let _ = node;
+        None
+    }
+
+    /// Name spaces in which its name must be unique, as (space, name); by default only its address.
+    fn slots(&self, node: &Node) -> Vec<(String, String)> {
+        let _ = node;
+        Vec::new()
+    }
+
+    /// What becomes of the live `node` when `below`, which it depends on, is not what it was.
+    fn rebind(&self, node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {
+        let _ = (node, below, cause, scope);
+        Rebind::Replace
+    }
+
+    /// What a desired node comes after, besides what its `needs` say.
+    fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
+        let _ = (node, desired);
+        Vec::new()
+    }
+
+    /// What can be granted on it, if it has an ACL.
+    fn grantable(&self, node: &Node, major: u32) -> Option<Grantable> {
+        let _ = (node, major);
+        None
+    }
+
+    /// Which facets it has.
+    fn facets(&self) -> &'static [Facet] {
+        &[Facet::Comment]
+    }
+
+    /// Questions to the data that tell whether creating or altering will fail.
+    fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {
+        let _ = (old, new, scope);
+        Vec::new()
+    }
+}

@@ -1,0 +1,190 @@
+//! Row security policies (manual, section 5.9; CREATE POLICY).
+
+use super::*;
+use super::relation::{relation, table_of};
+use crate::sql::{Ident, Shape};
+use serde::{Deserialize, Serialize};
+
+/// The policy kind.
+pub struct Policy;
+
+/// What a policy says. Defaults: permissive, for all commands, to PUBLIC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySpec {
+    /// `all`, `select`, `insert`, `update` or `delete`.
+    #[serde(rename = "for")]
+    pub command: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restrictive: bool,
+    /// Sorted; empty is PUBLIC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub using: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+}
+
+const COMMANDS: &[&str] = &["all", "select", "insert", "update", "delete"];
+
+static FORM: Form = Form::Record(&[
+    Key { name: "for", form: Form::Word(COMMANDS), doc: "The command it is for; all if absent." },
+    Key { name: "as", form: Form::Word(&["permissive", "restrictive"]), doc: "How it combines with others." },
+    Key { name: "to", form: Form::Names, doc: "Roles; PUBLIC if absent." },
+    Key { name: "using", form: Form::Sql(Shape::Expression), doc: "Which existing rows it lets through." },
+    Key { name: "check", form: Form::Sql(Shape::Expression), doc: "Which new rows it lets through." },
+]);
+
+impl PolicySpec {
+    fn roles(&self) -> String {
+        if self.to.is_empty() {
+            return "PUBLIC".into();
+        }
+        let quoted = self.to.iter().map(|r| match r.as_str() {
+            "current_user" | "session_user" | "current_role" => r.to_uppercase(),
+            role => Ident(role).to_string(),
+        });
+        quoted.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Kind for Policy {
+    fn name(&self) -> &'static str {
+        "policy"
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &[Section { parent: "table", key: "policies", many: Many::Named, doc: "Row security policies by name." }]
+    }
+
+    fn form(&self) -> &'static Form {
+        &FORM
+    }
+
+    fn declare(&self, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
+        let Some(table) = parent else { return };
+        let text = |key: &str| yaml.text(key).map(|s| s.text.clone());
+        let mut to = yaml.get("to").map(Yaml::names).unwrap_or_default();
+        to.retain(|role| !role.eq_ignore_ascii_case("public"));
+        to.sort();
+        let spec = PolicySpec {
+            command: text("for").unwrap_or_else(|| "all".into()),
+            restrictive: text("as").as_deref() == Some("restrictive"),
+            to,
+            using: text("using"),
+            check: text("check"),
+        };
+        if spec.command == "insert" && spec.using.is_some() {
+            out.problem(&name.pos, "a policy for insert has no `using`: new rows are tested by `check`");
+        }
+        if matches!(spec.command.as_str(), "select" | "delete") && spec.check.is_some() {
+            out.problem(&name.pos, format!("a policy for {} has no `check`: existing rows are tested by `using`", spec.command));
+        }
+        let draft = out.add(table.child("policy", &name.text), &spec, &name.pos);
+        draft.was(yaml);
+        for key in ["using", "check"] {
+            if let Some(scalar) = yaml.text(key) {
+                draft.fragment(Shape::Expression, scalar);
+            }
+        }
+    }
+
+    fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
+        let PolicySpec { command, restrictive, to, using, check } = node.spec.read().ok()?;
+        let mut yaml = serde_yaml::Mapping::new();
+        yaml.insert("for".into(), command.into());
+        if restrictive {
+            yaml.insert("as".into(), "restrictive".into());
+        }
+        if !to.is_empty() {
+            yaml.insert("to".into(), to.into());
+        }
+        for (key, text) in [("using", using), ("check", check)] {
+            if let Some(text) = text {
+                yaml.insert(key.into(), text.into());
+            }
+        }
+        Some(Value::Mapping(yaml))
+    }
+
+    fn catalog(&self) -> Option<Catalog> {
+        Some(Catalog { class: "pg_policy", parent: "pg_class", query: include_str!("policy.sql") })
+    }
+
+    fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
+        let at = Catalog::FIRST;
+        let spec = PolicySpec {
+            command: row.try_get(at + 1)?,
+            restrictive: row.try_get(at + 2)?,
+            to: row.try_get(at + 3)?,
+            using: row.try_get(at + 4)?,
+            check: row.try_get(at + 5)?,
+        };
+        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+    }
+
+    fn phrase(&self, node: &Node) -> String {
+        format!("POLICY {} ON {}", Ident(node.address.name()), relation(&node.address))
+    }
+
+    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+        let Ok(spec) = node.spec.read::<PolicySpec>() else { return Vec::new() };
+        let PolicySpec { command, restrictive, to: _, using, check } = &spec;
+        let mut sql = format!("CREATE {}", self.phrase(node));
+        if *restrictive {
+            sql.push_str(" AS RESTRICTIVE");
+        }
+        if command != "all" {
+            sql.push_str(&format!(" FOR {}", command.to_uppercase()));
+        }
+        sql.push_str(&format!(" TO {}", spec.roles()));
+        for (word, text) in [("USING", using), ("WITH CHECK", check)] {
+            if let Some(text) = text {
+                sql.push_str(&format!(" {word} ({text})"));
+            }
+        }
+        let same = scope.actual.get(&node.address).is_some_and(|live| live.spec == node.spec);
+        let widens = !restrictive && !same && secured_already(&node.address, scope);
+        vec![Change::new(sql, Lock::AccessExclusive, &table_of(&node.address))
+            .hazard_if(widens, Hazard::AccessWidened, "one more permissive policy lets through what no other does")]
+    }
+
+    fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
+        let restrictive = node.spec.read::<PolicySpec>().is_ok_and(|s| s.restrictive);
+        let same = scope.desired.get(&node.address).is_some_and(|wanted| wanted.spec == node.spec);
+        let stays = !same && node.address.parent().is_some_and(|table| scope.desired.get(&table).is_some());
+        vec![Change::new(format!("DROP {}", self.phrase(node)), Lock::AccessExclusive, &table_of(&node.address))
+            .hazard_if(restrictive && stays, Hazard::AccessWidened, "a restrictive policy no longer holds rows back")]
+    }
+
+    fn alter(&self, old: &Node, new: &Node, _scope: &Scope) -> Alter {
+        let (Ok(a), Ok(b)) = (old.spec.read::<PolicySpec>(), new.spec.read::<PolicySpec>()) else { return Alter::Replace };
+        let PolicySpec { command, restrictive, to, using, check } = &b;
+        // ALTER POLICY can neither change the command or the mode nor take a clause away.
+        let lost = (a.using.is_some() && using.is_none()) || (a.check.is_some() && check.is_none());
+        if a.command != *command || a.restrictive != *restrictive || lost {
+            return Alter::Replace;
+        }
+        let mut sql = format!("ALTER {}", self.phrase(new));
+        if a.to != *to {
+            sql.push_str(&format!(" TO {}", b.roles()));
+        }
+        for (word, before, after) in [("USING", &a.using, using), ("WITH CHECK", &a.check, check)] {
+            if let (true, Some(text)) = (before != after, after) {
+                sql.push_str(&format!(" {word} ({text})"));
+            }
+        }
+        let change = Change::new(sql, Lock::AccessExclusive, &table_of(&new.address));
+        Alter::InPlace(vec![change.hazard(Hazard::AccessWidened, "other rows are let through than before")])
+    }
+
+    fn rename(&self, node: &Node, to: &str) -> Option<Change> {
+        let sql = format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to));
+        Some(Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)))
+    }
+}
+
+/// Whether row security is on for the live table, so that a policy changes who sees what.
+fn secured_already(policy: &Address, scope: &Scope) -> bool {
+    policy.parent().is_some_and(|table| scope.actual.get(&table.child("row security", "")).is_some())
+}

@@ -1,0 +1,53 @@
+//! The registry: the one list of kinds. Its order breaks ties in plans: what is usually needed by others comes first.
+
+use super::{Kind, Section};
+use crate::model::Address;
+
+/// All kinds.
+pub const KINDS: &[&dyn Kind] = &[
+    &super::schema::Schema,
+    &super::extension::Extension,
+    &super::enumeration::Enum,
+    &super::sequence::Sequence,
+    &super::domain::Domain,
+    &super::function::Function,
+    &super::procedure::Procedure,
+    &super::table::Table,
+    &super::column::Column,
+    &super::primary_key::PrimaryKey,
+    &super::unique::Unique,
+    &super::check::Check,
+    &super::exclusion::Exclusion,
+    &super::view::View,
+    &super::materialized_view::MaterializedView,
+    &super::index::Index,
+    &super::row::Row,
+    &super::foreign_key::ForeignKey,
+    &super::trigger::Trigger,
+    &super::policy::Policy,
+    &super::row_security::RowSecurity,
+];
+
+/// The kind of that name.
+pub fn find(name: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|k| k.name() == name)
+}
+
+/// The kind of an address; every address in a model has one.
+pub fn kind_of(address: &Address) -> &'static dyn Kind {
+    find(address.kind()).unwrap_or(KINDS[0])
+}
+
+/// The kind that a path segment such as `primary key orders_pkey` starts with.
+pub fn kind_of_path(segment: &str) -> Option<&'static str> {
+    KINDS
+        .iter()
+        .map(|k| k.name())
+        .filter(|name| segment.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))
+        .max_by_key(|name| name.len())
+}
+
+/// The sections that kinds have under a parent kind ("" for the top of a declaration).
+pub fn child_sections(parent: &str) -> impl Iterator<Item = (&'static Section, &'static dyn Kind)> + '_ {
+    KINDS.iter().flat_map(|kind| kind.sections().iter().map(move |s| (s, *kind))).filter(move |(s, _)| s.parent == parent)
+}

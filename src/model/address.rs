@@ -1,0 +1,199 @@
+//! Addresses: where a thing stands in the tree of a database.
+//!
+//! An address is a path of (kind, name) segments, such as `schema app / table orders / column
+//! total`. It is kept as one string with NUL between its parts: PostgreSQL's identifiers cannot
+//! hold NUL, and NUL sorts first, so that the order of addresses is the order of the tree.
+
+use std::fmt;
+use std::sync::Arc;
+
+const SEPARATOR: char = '\0';
+
+/// A path of (kind, name) segments. Ordered like the tree: a parent comes right before its children.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(Arc<str>);
+
+impl Address {
+    /// The address of something that has no parent, such as a schema.
+    pub fn root(kind: &str, name: &str) -> Self {
+        Self(format!("{kind}{SEPARATOR}{name}").into())
+    }
+
+    /// The address of a child of this one.
+    pub fn child(&self, kind: &str, name: &str) -> Self {
+        Self(format!("{}{SEPARATOR}{kind}{SEPARATOR}{name}", self.0).into())
+    }
+
+    /// The (kind, name) segments from the root on.
+    pub fn segments(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut parts = self.0.split(SEPARATOR);
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
+
+    /// The kind of the last segment.
+    pub fn kind(&self) -> &str {
+        self.0.rsplit(SEPARATOR).nth(1).unwrap_or_default()
+    }
+
+    /// The name in the last segment.
+    pub fn name(&self) -> &str {
+        self.0.rsplit(SEPARATOR).next().unwrap_or_default()
+    }
+
+    pub fn parent(&self) -> Option<Self> {
+        let end = self.0.rmatch_indices(SEPARATOR).nth(1)?.0;
+        Some(Self(self.0[..end].into()))
+    }
+
+    /// This address or the nearest one above it that is of `kind`.
+    pub fn within(&self, kind: &str) -> Option<Self> {
+        let mut at = Some(self.clone());
+        while let Some(address) = at {
+            if address.kind() == kind {
+                return Some(address);
+            }
+            at = address.parent();
+        }
+        None
+    }
+
+    /// The name of the schema that this address is in or is; empty outside schemas.
+    pub fn schema(&self) -> &str {
+        match self.segments().next() {
+            Some(("schema", name)) => name,
+            _ => "",
+        }
+    }
+
+    /// Whether this address is `above` or stands below it.
+    pub fn is_within(&self, above: &Self) -> bool {
+        self.0.strip_prefix(&*above.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
+    }
+
+    /// The same place after `from` has become `to`; unchanged if it does not stand within `from`.
+    pub fn moved(&self, from: &Self, to: &Self) -> Self {
+        if self.is_within(from) {
+            Self(format!("{}{}", to.0, &self.0[from.0.len()..]).into())
+        } else {
+            self.clone()
+        }
+    }
+
+    /// The sibling of the same kind with another name.
+    pub fn renamed(&self, name: &str) -> Self {
+        match self.parent() {
+            Some(parent) => parent.child(self.kind(), name),
+            None => Self::root(self.kind(), name),
+        }
+    }
+
+    /// The full form that files hold: `schema app/table orders/column total`. In names, `/` and
+    /// `\` are written with a `\` before them, and control characters as `\u{..}`.
+    pub fn path(&self) -> String {
+        let mut path = String::with_capacity(self.0.len());
+        for (kind, name) in self.segments() {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(kind);
+            path.push(' ');
+            for c in name.chars() {
+                match c {
+                    '/' | '\\' => path.extend(['\\', c]),
+                    c if c.is_control() => path.extend(c.escape_unicode()),
+                    c => path.push(c),
+                }
+            }
+        }
+        path
+    }
+
+    /// Reads what [`Address::path`] wrote; `kinds` tells kinds from names, because some kinds are
+    /// written in two words. None if the text is no address.
+    pub fn parse<'k>(path: &str, kinds: impl Fn(&str) -> Option<&'k str>) -> Option<Self> {
+        let mut address: Option<Self> = None;
+        for segment in split_path(path)? {
+            let kind = kinds(&segment)?;
+            let name = segment.get(kind.len() + 1..)?;
+            address = Some(match address {
+                Some(parent) => parent.child(kind, name),
+                None => Self::root(kind, name),
+            });
+        }
+        address
+    }
+}
+
+fn split_path(path: &str) -> Option<Vec<String>> {
+    let mut segments = vec![String::new()];
+    let mut chars = path.chars();
+    while let Some(c) = chars.next() {
+        if c == '/' {
+            segments.push(String::new());
+            continue;
+        }
+        let segment = segments.last_mut()?;
+        if c != '\\' {
+            segment.push(c);
+            continue;
+        }
+        match chars.next()? {
+            'u' => {
+                let digits: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
+                segment.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
+            }
+            c => segment.push(c),
+        }
+    }
+    Some(segments)
+}
+
+/// The short form for people: `column app.orders.total`, with names quoted where SQL would.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind())?;
+        for (i, (kind, name)) in self.segments().enumerate() {
+            if i > 0 {
+                f.write_str(".")?;
+            }
+            let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            if (plain && !name.is_empty()) || kind == "function" || kind == "procedure" {
+                f.write_str(&name.replace(char::is_control, "?"))?;
+            } else {
+                write!(f, "\"{}\"", name.replace('"', "\"\"").replace(char::is_control, "?"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn paths_read_back() {
+        let kinds = |s: &str| ["schema", "table", "column"].into_iter().find(|k| s.starts_with(&format!("{k} ")));
+        for name in ["total", "we/ird \\ na\"me", "new\nline", "", "schema x"] {
+            let address = Address::root("schema", "app").child("table", name).child("column", name);
+            assert_eq!(Address::parse(&address.path(), kinds), Some(address));
+        }
+        assert_eq!(Address::parse("shema app", kinds), None);
+    }
+
+    #[test]
+    fn order_is_the_tree() {
+        let table = Address::root("schema", "app").child("table", "a");
+        let child = table.child("column", "x");
+        let sibling = Address::root("schema", "app").child("table", "a b");
+        assert!(table < child && child < sibling);
+        assert!(child.is_within(&table) && !sibling.is_within(&table));
+        assert_eq!(child.moved(&table, &sibling), sibling.child("column", "x"));
+    }
+}

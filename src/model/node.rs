@@ -1,0 +1,113 @@
+//! Nodes and models.
+
+use super::{Address, Grants};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
+
+/// What a kind knows of one thing, as the canonical JSON of that kind's typed spec. Two specs are
+/// equal exactly if their texts are; only the kind itself reads what is inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec(Box<str>);
+
+impl Spec {
+    /// The canonical text of a typed spec.
+    pub fn of<T: Serialize>(typed: &T) -> Self {
+        // Specs are plain structs with string keys: serialising one cannot fail.
+        Self(serde_json::to_string(typed).unwrap_or_default().into())
+    }
+
+    pub fn from_json(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// The typed form.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+/// One thing in a database: its spec, and the facets that every kind may have.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub address: Address,
+    pub spec: Spec,
+    /// The owning role; None where the kind has no owner or the declaration leaves it unmanaged.
+    pub owner: Option<Box<str>>,
+    pub comment: Option<Box<str>>,
+    /// Who may use it; None where the kind has no ACL or the declaration leaves it unmanaged.
+    pub grants: Option<Box<Grants>>,
+    /// Physical position among its siblings (columns): orders what is created, is never compared.
+    pub order: u32,
+    /// What it depends on, besides its parent.
+    pub needs: Vec<Address>,
+    /// How to get there from other states; never compared, no-ops once fulfilled.
+    pub hints: Option<Box<Hints>>,
+}
+
+/// What a declaration says about the way from an older state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hints {
+    /// The name it had before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// An expression for rows that exist already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<String>,
+    /// An expression that turns old values into new ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub convert: Option<String>,
+    /// For enums: old label to new label.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub labels: std::collections::BTreeMap<String, String>,
+}
+
+impl Node {
+    pub fn new(address: Address, spec: Spec) -> Self {
+        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None }
+    }
+}
+
+/// Nodes sorted by address, each address once.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    nodes: Vec<Node>,
+}
+
+impl Model {
+    /// Sorts the nodes; of several with one address the last wins.
+    pub fn new(mut nodes: Vec<Node>) -> Self {
+        nodes.sort_by(|a, b| a.address.cmp(&b.address));
+        nodes.reverse();
+        nodes.dedup_by(|a, b| a.address == b.address);
+        nodes.reverse();
+        Self { nodes }
+    }
+
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub fn get(&self, address: &Address) -> Option<&Node> {
+        let at = self.nodes.binary_search_by(|n| n.address.cmp(address)).ok()?;
+        self.nodes.get(at)
+    }
+
+    /// The node and all that stands below it.
+    pub fn subtree<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Node> {
+        let start = self.nodes.partition_point(|n| n.address < *address);
+        self.nodes[start..].iter().take_while(move |n| n.address.is_within(address))
+    }
+
+    /// The direct children of a node.
+    pub fn children<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Node> {
+        self.subtree(address).filter(move |n| n.address.parent().as_ref() == Some(address))
+    }
+
+    pub fn into_nodes(self) -> Vec<Node> {
+        self.nodes
+    }
+}

@@ -1,0 +1,15 @@
+//! SQL as text: quoting, names, and fragments as `pg_query` sees them. Nothing outside this module
+//! uses `pg_query`; nothing anywhere puts a name or a value into SQL but through [`Ident`] and
+//! [`literal`].
+
+pub mod column;
+mod fragment;
+pub mod name;
+mod parser;
+mod quote;
+mod references;
+
+pub use fragment::{Fragment, Mistake, Shape};
+pub use parser::tokens;
+pub use quote::{literal, qualified, Ident};
+pub use references::{qualify, references, Reference, Space};

@@ -1,0 +1,1 @@
+-- VITAL before anything is there: an empty database.
