@@ -1,6 +1,12 @@
 //! pgplumb holds a live PostgreSQL database against the schema its owners declared.
+//!
+//! `docs/architecture.md` is the map of this crate.
 
+pub mod catalog;
+pub mod compile;
+pub mod declare;
 pub mod error;
+pub mod kinds;
 pub mod model;
 pub mod sql;
 pub mod yaml;

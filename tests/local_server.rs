@@ -38,7 +38,7 @@ fn directories(base: &Path) -> Vec<PathBuf> {
 }
 
 fn query(server: &LocalServer, sql: &str) -> String {
-    let own = server.install().bin.join("psql");
+    let own = install().bin.join("psql");
     let psql = if own.exists() { own } else { PathBuf::from("psql") };
     let output = Command::new(psql).args(["-XAtq", "-c", sql]).arg(server.url("postgres")).output().expect("psql runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -200,11 +200,21 @@ fn runs_binaries_that_its_account_cannot_reach() {
     let closed = base();
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).expect("its mode");
     let there = install();
-    let prefix = there.bin.parent().expect("a parent");
-    let copied = Command::new("cp").arg("-aL").arg(prefix).arg(closed.path().join("pg")).status().expect("cp runs");
-    assert!(copied.success());
+    let prefix = there.bin.parent().expect("a prefix");
+    let copy = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-aL").args([from, to]).status().expect("cp runs").success());
+    };
+    let closed_prefix = closed.path().join("pg/copy");
+    fs::create_dir(closed.path().join("pg")).expect("a directory");
+    copy(prefix, &closed_prefix);
+    // Some packagers put libraries beside the installation and name them relative to it.
+    for beside in directories(prefix.ancestors().nth(2).expect("a grandparent")) {
+        if beside.extension().is_some_and(|extension| extension == "libs") {
+            copy(&beside, &closed.path().join(beside.file_name().expect("a name")));
+        }
+    }
 
-    let install = find(Some(there.major), Some(closed.path().join("pg").as_path())).expect("the copy is found");
+    let install = find(Some(there.major), Some(&closed_prefix)).expect("the copy is found");
     let base = base();
     let server = LocalServer::start(&install, &in_base(base.path())).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(query(&server, "select 1"), "1");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pgplumb::declare::yaml::{read, Scalar, Value, Yaml};
+use pgplumb::yaml::{read, Scalar, Value, Yaml};
 
 const ITERATIONS: usize = 20_000;
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation, TargetSessionAttrs};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
@@ -63,8 +63,7 @@ enum Way {
 /// # Errors
 /// Says for each endpoint that was tried what went wrong, with a hint where one is known.
 pub async fn connect(target: &Target) -> Result<Client> {
-    let uses_tls = target.endpoints.iter().any(|endpoint| ways(target.tls.mode, endpoint) != [Way::Plain]);
-    let connector = tls::connector(&target.tls, uses_tls)?;
+    let connector = tls::connector(&target.tls, target.may_use_tls())?;
     let mut failures = Vec::new();
     for endpoint in &target.endpoints {
         match reach(target, endpoint, &connector).await {
@@ -79,6 +78,19 @@ pub async fn connect(target: &Target) -> Result<Client> {
         }
     }
     Err(failure::report(target, failures))
+}
+
+/// Asks the server to cancel what a connection of this target runs; the statement then fails with
+/// SQLSTATE 57014. The request goes the same way as the connection, with TLS or without.
+///
+/// # Errors
+/// Only that the request could not be sent: the server does not answer it.
+pub async fn cancel(target: &Target, token: &CancelToken) -> Result<()> {
+    let connector = tls::connector(&target.tls, target.may_use_tls())?;
+    match within(target.timeout, token.cancel_query(connector)).await {
+        Ok(sent) => sent.map_err(|error| Error::from(error).while_("cannot cancel the statement")),
+        Err(limit) => Err(Error::new(format!("cannot cancel the statement: no answer within {} s", limit.as_secs()))),
+    }
 }
 
 /// Tries the addresses of one endpoint in order.
@@ -229,6 +241,10 @@ impl Target {
     /// The target in words, without the password.
     pub fn describe(&self) -> String {
         format!("database \"{}\" at {} as user \"{}\"", self.database, self.host_label(), self.user)
+    }
+
+    fn may_use_tls(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| ways(self.tls.mode, endpoint) != [Way::Plain])
     }
 
     /// What tokio-postgres needs to make one attempt.

@@ -5,11 +5,13 @@
 //! this process dies of anything. What a killed process could not remove, the next start removes.
 //!
 //! - [`install`]: which binaries there are;
+//! - `access`: the account that runs them, and copies for one that cannot reach them;
 //! - `cluster`: a fresh data directory, quickly;
 //! - `directory`: the temporary directory, its lock, leftovers;
 //! - `process`: accounts, child processes that end with us, locks;
 //! - `tree`: copies of directory trees.
 
+mod access;
 mod cluster;
 mod directory;
 mod install;
@@ -20,9 +22,9 @@ pub use directory::clean_leftovers;
 pub use install::{find, installs, Install, ROOT_VARIABLE};
 
 use crate::error::{Error, Result};
+use access::Runnable;
 use cluster::Source;
 use directory::Directory;
-use process::Account;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -79,18 +81,16 @@ impl LocalServer {
     /// about one second the first time an installation is used.
     pub fn start(install: &Install, options: &Options) -> Result<LocalServer> {
         clean_leftovers(options.base.as_deref());
-        let account = process::account()?;
-        let account = account.as_ref();
-        let install = cluster::reachable(install, account)?;
+        let postgres = Runnable::new(install, process::account()?)?;
+        let account = postgres.account.as_ref();
         let base = directory::base(options.base.as_deref(), account)?;
         let running = Arc::new(Running {
             directory: Directory::create(&base, account, &options.purpose)?,
             state: Mutex::new(State::Starting),
         });
         servers().push(running.clone());
-        let started = running.bring_up(&install, account, options);
-        match started {
-            Ok(pid) => Ok(LocalServer { running, install, pid }),
+        match running.bring_up(&postgres, options) {
+            Ok(pid) => Ok(LocalServer { running, install: postgres.install, pid }),
             Err(error) => {
                 running.forget();
                 Err(error)
@@ -156,9 +156,9 @@ impl Running {
 
     /// From an empty directory to a server that accepts connections. A kept data directory of
     /// which no server starts is replaced once.
-    fn bring_up(&self, install: &Install, account: Option<&Account>, options: &Options) -> Result<u32> {
-        let source = cluster::make(install, account, &self.directory.path)?;
-        let result = self.launch(install, account, options);
+    fn bring_up(&self, postgres: &Runnable, options: &Options) -> Result<u32> {
+        let source = cluster::make(postgres, &self.directory.path)?;
+        let result = self.launch(postgres, options);
         if result.is_ok() || source == Source::Made {
             return result;
         }
@@ -167,19 +167,19 @@ impl Running {
             State::Starting => {}
             State::Stopped => return Err(interrupted()),
         }
-        cluster::make_afresh(install, account, &self.directory.path)?;
-        self.launch(install, account, options)
+        cluster::make_afresh(postgres, &self.directory.path)?;
+        self.launch(postgres, options)
     }
 
-    fn launch(&self, install: &Install, account: Option<&Account>, options: &Options) -> Result<u32> {
+    fn launch(&self, postgres: &Runnable, options: &Options) -> Result<u32> {
         let path = &self.directory.path;
         let mut settings = settings(path, &options.purpose);
         settings.extend(options.settings.iter().cloned());
         cluster::configure(path, &settings)?;
 
-        let program = install.program("postgres");
+        let program = postgres.install.program("postgres");
         let failed = |error: std::io::Error| Error::new(format!("cannot start {}: {error}", program.display()));
-        let mut command = process::command(&program, account, path);
+        let mut command = postgres.command("postgres", path);
         command.arg("-D").arg(self.directory.data());
         let log_path = path.join("log");
         let _ = fs::remove_file(&log_path);
@@ -199,7 +199,7 @@ impl Running {
         self.await_ready(pid).map_err(|why| {
             let log = fs::read_to_string(path.join("log")).unwrap_or_default();
             let told = if log.is_empty() { String::new() } else { format!("\n{}", cluster::last_lines(&log, 20)) };
-            Error::new(format!("PostgreSQL {} did not start: {why}{told}", install.version))
+            Error::new(format!("PostgreSQL {} did not start: {why}{told}", postgres.install.version))
         })?;
         Ok(pid)
     }
@@ -294,6 +294,7 @@ fn settings(directory: &Path, purpose: &str) -> Vec<(String, String)> {
         ("full_page_writes", "off"),
         ("wal_level", "minimal"),
         ("max_wal_senders", "0"),
+        ("wal_skip_threshold", "0"),
         ("max_wal_size", "1GB"),
         ("checkpoint_timeout", "1h"),
         ("autovacuum", "off"),

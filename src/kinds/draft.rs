@@ -27,13 +27,17 @@ pub struct Drafts {
     pub schemas: Vec<String>,
     /// The directory of the file being read, for `file:`.
     pub directory: std::path::PathBuf,
+    /// The directory of the declaration, which `file:` may not leave.
+    pub root: std::path::PathBuf,
+    /// Files that bodies were read from, with what they hold.
+    pub files: Vec<(std::path::PathBuf, Vec<u8>)>,
     /// Names given so far in the name spaces of constraints and indexes, per schema.
     taken: HashSet<(String, String)>,
 }
 
 impl Drafts {
     pub fn new(schemas: Vec<String>) -> Self {
-        Self { list: Vec::new(), problems: Vec::new(), schemas, directory: ".".into(), taken: HashSet::new() }
+        Self { list: Vec::new(), problems: Vec::new(), schemas, directory: ".".into(), root: ".".into(), files: Vec::new(), taken: HashSet::new() }
     }
 
     /// The schema of names that name none.

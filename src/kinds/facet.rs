@@ -87,7 +87,7 @@ fn words(yaml: &Yaml) -> Vec<crate::yaml::Scalar> {
     match &yaml.value {
         YamlValue::Scalar(scalar) => {
             let split = scalar.text.split(',').map(str::trim).filter(|w| !w.is_empty());
-            split.map(|w| crate::yaml::Scalar { text: w.to_owned(), ..scalar.clone() }).collect()
+            split.map(|w| scalar.with_text(w)).collect()
         }
         YamlValue::List(values) => values.iter().filter_map(|v| v.scalar().cloned()).collect(),
         YamlValue::Map(_) => Vec::new(),

@@ -4,7 +4,7 @@
 use super::{facet, registry, Kind, Many};
 use crate::error::{Pos, Problem};
 use crate::sql::{Fragment, Shape};
-use crate::yaml::{Cut, Scalar, Style, Value, Yaml};
+use crate::yaml::{Cut, Scalar, Value, Yaml};
 
 /// What may stand at a place in the YAML.
 #[derive(Debug)]
@@ -296,9 +296,13 @@ impl Yaml {
         }
     }
 
+    /// An empty map that nobody wrote.
+    pub fn empty(pos: &Pos) -> Self {
+        Self { pos: pos.clone(), value: Value::Map(Vec::new()) }
+    }
+
     /// A scalar that nobody wrote, at the position of something written.
     pub fn made(text: impl Into<String>, pos: &Pos) -> Self {
-        let scalar = Scalar { text: text.into(), style: Style::Quoted, pos: pos.clone(), cut: None };
-        Self { pos: pos.clone(), value: Value::Scalar(scalar) }
+        Self { pos: pos.clone(), value: Value::Scalar(Scalar::made(text, pos)) }
     }
 }

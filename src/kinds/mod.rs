@@ -24,7 +24,7 @@ pub mod primary_key;
 mod procedure;
 mod registry;
 pub mod relation;
-mod row;
+pub mod row;
 pub mod row_security;
 mod schema;
 pub mod sequence;

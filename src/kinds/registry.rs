@@ -21,7 +21,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &super::view::View,
     &super::materialized_view::MaterializedView,
     &super::index::Index,
-    &super::row::Row,
+    &super::row::ReferenceRow,
     &super::foreign_key::ForeignKey,
     &super::trigger::Trigger,
     &super::policy::Policy,

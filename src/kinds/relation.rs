@@ -1,7 +1,8 @@
-//! What kinds below a relation share: naming it.
+//! What kinds below a relation share: naming it, and naming its rows.
 
+use super::Scope;
 use crate::model::Address;
-use crate::sql::qualified;
+use crate::sql::{qualified, Ident};
 
 /// The qualified name of the relation that an address is or stands below.
 pub fn relation(address: &Address) -> String {
@@ -9,7 +10,7 @@ pub fn relation(address: &Address) -> String {
     qualified(address.schema(), relation)
 }
 
-/// The relation an address stands in, as the target of a lock.
+/// The relation an address is or stands in, as the target of a lock.
 pub fn table_of(address: &Address) -> Vec<Address> {
     let mut at = address.clone();
     while let Some(parent) = at.parent() {
@@ -19,4 +20,22 @@ pub fn table_of(address: &Address) -> Vec<Address> {
         at = parent;
     }
     Vec::new()
+}
+
+/// An SQL expression that names a row of the live relation: its primary key, or else where it is.
+pub fn row_key(address: &Address, scope: &Scope) -> String {
+    let columns = table_of(address)
+        .iter()
+        .flat_map(|table| scope.actual.children(table))
+        .filter(|n| n.address.kind() == "primary key")
+        .find_map(|n| n.spec.read::<serde_json::Value>().ok())
+        .and_then(|spec| Some(spec.get("columns")?.as_array()?.iter().filter_map(|c| Some(c.as_str()?.to_owned())).collect()))
+        .unwrap_or_else(Vec::new);
+    match columns.as_slice() {
+        [] => "ctid::text".into(),
+        columns => {
+            let parts: Vec<String> = columns.iter().map(|c| format!("{}::text", Ident(c))).collect();
+            format!("concat_ws(', ', {})", parts.join(", "))
+        }
+    }
 }

@@ -91,7 +91,7 @@ pub(super) fn diagnose(target: &Target, endpoint: &Endpoint, way: Way, error: &t
     if let Some(io) = source.and_then(|source| source.downcast_ref::<std::io::Error>()) {
         return match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(tls) => in_handshake(endpoint, tls),
-            None => on_the_wire(endpoint, io),
+            None => on_the_wire(target, endpoint, io),
         };
     }
     // What is left has no type of its own in tokio-postgres.
@@ -104,8 +104,7 @@ pub(super) fn diagnose(target: &Target, endpoint: &Endpoint, way: Way, error: &t
         "server did not use channel binding" => {
             Failure::new(Next::Stop, cause).hint("channel_binding=require needs TLS and a SCRAM password")
         }
-        "" if error.is_closed() => Failure::new(Next::OtherWay, "the server closed the connection at once")
-            .hint("is this the port of a PostgreSQL server?"),
+        "" if error.is_closed() => closed_at_once(target),
         "" => Failure::new(Next::Stop, error.to_string()),
         _ if way == Way::Plain => Failure::new(Next::Stop, format!("{error}: {cause}")),
         _ => Failure::new(if is_tls(error) { Next::OtherWay } else { Next::Stop }, format!("{error}: {cause}")),
@@ -160,7 +159,14 @@ fn password_file(target: &Target) -> String {
     }
 }
 
-fn on_the_wire(endpoint: &Endpoint, io: &std::io::Error) -> Failure {
+fn closed_at_once(target: &Target) -> Failure {
+    Failure::new(Next::OtherWay, "the server closed the connection at once").hint(match target.tls.direct {
+        true => "sslnegotiation=direct needs PostgreSQL 17 or later",
+        false => "is this the port of a PostgreSQL server?",
+    })
+}
+
+fn on_the_wire(target: &Target, endpoint: &Endpoint, io: &std::io::Error) -> Failure {
     let failure = |message: &str| Failure::new(Next::Elsewhere, message);
     match (io.kind(), endpoint) {
         (ErrorKind::ConnectionRefused, _) => {
@@ -171,10 +177,7 @@ fn on_the_wire(endpoint: &Endpoint, io: &std::io::Error) -> Failure {
         (ErrorKind::PermissionDenied, Endpoint::Socket { .. }) => {
             failure("the socket may not be used by this user").hint("check unix_socket_permissions of the server")
         }
-        (ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe, _) => {
-            Failure::new(Next::OtherWay, "the server closed the connection at once")
-                .hint("is this the port of a PostgreSQL server?")
-        }
+        (ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe, _) => closed_at_once(target),
         _ => failure(&io.to_string()).hint("check host, port and network"),
     }
 }
@@ -213,9 +216,11 @@ fn in_handshake(endpoint: &Endpoint, error: &rustls::Error) -> Failure {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             distrust("it is not valid yet".to_owned(), "check the clocks of both machines")
         }
-        _ => distrust(
-            certificate.to_string(),
-            "an X.509 version 3 certificate with its own name, issued by the authority in sslrootcert, is needed",
+        // rustls passes this one on without a variant of its own.
+        other if format!("{other:?}").contains("UnsupportedCertVersion") => distrust(
+            "it is an X.509 version 1 certificate, which cannot be verified".to_owned(),
+            "make one of version 3, with the host as subjectAltName",
         ),
+        _ => distrust(certificate.to_string(), "check the certificate of the server and the file in sslrootcert"),
     }
 }

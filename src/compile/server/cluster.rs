@@ -1,24 +1,21 @@
-//! A fresh data directory, quickly, and binaries that the server's account can run.
+//! A fresh data directory, quickly.
 //!
 //! `initdb` takes most of a second, a copy of its result a tenth of that. So the first result for an
 //! installation is kept (under the user's cache directory; for root under `/tmp`) and copied from
 //! then on. A kept tree that is not what was kept is thrown away.
 
+use super::access::{identity, Runnable};
 use super::install::Install;
-use super::process::{command, may_enter, own_uid, spawn, Account};
+use super::process::{own_uid, spawn};
 use super::tree::{self, Copying, Tally};
 use crate::error::{Error, Result};
 use std::fs::{self, DirBuilder, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 const NO_LIMIT: Tally = Tally { files: u64::MAX, bytes: u64::MAX };
-
-/// The most that is copied to make binaries reachable: an installation is some 100 MB; anything
-/// far beyond is a home directory that happens to have a `bin`.
-const INSTALL_LIMIT: Tally = Tally { files: 50_000, bytes: 2 << 30 };
 
 /// Where a data directory came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,41 +25,42 @@ pub enum Source {
 }
 
 /// Makes `directory/data`: a copy of the kept one, or by `initdb`, which is then kept.
-pub fn make(install: &Install, account: Option<&Account>, directory: &Path) -> Result<Source> {
+pub fn make(postgres: &Runnable, directory: &Path) -> Result<Source> {
     let data = directory.join("data");
-    let entry = cache_entry(install);
+    let entry = cache_entry(&postgres.install);
     if let Some(kept) = entry.as_deref().and_then(tree::kept) {
-        let copy = Copying { to: account, publish: false, limit: NO_LIMIT }.copy(&kept.tree, &data);
+        let copy = Copying { to: postgres.account.as_ref(), publish: false, limit: NO_LIMIT }.copy(&kept.tree, &data);
         if copy.is_ok_and(|tally| tally == kept.tally) {
             return Ok(Source::Copied);
         }
     }
-    make_afresh(install, account, directory)?;
+    make_afresh(postgres, directory)?;
     Ok(Source::Made)
 }
 
 /// Makes `directory/data` by `initdb` and keeps it in place of what was kept before.
-pub fn make_afresh(install: &Install, account: Option<&Account>, directory: &Path) -> Result<()> {
+pub fn make_afresh(postgres: &Runnable, directory: &Path) -> Result<()> {
     let data = directory.join("data");
     let _ = fs::remove_dir_all(&data);
-    initdb(install, account, directory, &data)?;
-    if let Some(entry) = cache_entry(install) {
+    initdb(postgres, directory, &data)?;
+    if let Some(entry) = cache_entry(&postgres.install) {
         // Without the copy the next start is slower, no more.
         if tree::kept(&entry).is_some() {
             let _ = tree::discard(&entry);
         }
-        let _ = tree::keep(&data, &entry, &install.bin, &Copying { to: None, publish: false, limit: NO_LIMIT });
-        tree::sweep(&entry, &install.bin);
+        let copying = Copying { to: None, publish: false, limit: NO_LIMIT };
+        let _ = tree::keep(&entry, &postgres.install.bin, 0o700, |new| copying.copy(&data, new));
+        tree::sweep(&entry, &postgres.install.bin);
     }
     Ok(())
 }
 
-fn initdb(install: &Install, account: Option<&Account>, directory: &Path, data: &Path) -> Result<()> {
-    let program = install.program("initdb");
+fn initdb(postgres: &Runnable, directory: &Path, data: &Path) -> Result<()> {
+    let program = postgres.install.program("initdb");
     let failed =
         |why: String| Error::new(format!("cannot make a PostgreSQL cluster with {}: {why}", program.display()));
-    let mut command = command(&program, account, directory);
-    command.arg("-D").arg(data).args(initdb_arguments(install.major));
+    let mut command = postgres.command("initdb", directory);
+    command.arg("-D").arg(data).args(initdb_arguments(postgres.install.major));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output =
         spawn(command).and_then(|child| child.wait_with_output()).map_err(|error| failed(error.to_string()))?;
@@ -102,56 +100,6 @@ fn cache_entry(install: &Install) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
     (identity(install), initdb_arguments(install.major)).hash(&mut hasher);
     tree::is_ours(&root).then(|| root.join(format!("cluster-{}-{:016x}", install.major, hasher.finish())))
-}
-
-/// What tells one state of an installation from another.
-fn identity(install: &Install) -> impl Hash {
-    let meta = fs::metadata(install.program("postgres")).ok();
-    (install.bin.clone(), install.version.clone(), meta.map(|meta| (meta.mtime(), meta.mtime_nsec(), meta.len())))
-}
-
-/// The installation itself if the account can run it, else a copy in `/tmp` that it can: binaries
-/// under a home directory such as `/root` are closed to other users.
-pub fn reachable(install: &Install, account: Option<&Account>) -> Result<Install> {
-    let Some(account) = account else { return Ok(install.clone()) };
-    if may_enter(&install.bin, Some(account)) && runs(install, account) {
-        return Ok(install.clone());
-    }
-    let mut hasher = DefaultHasher::new();
-    identity(install).hash(&mut hasher);
-    let entry = PathBuf::from(format!("/tmp/pgplumb-bin-{:016x}", hasher.finish()));
-    let failed = |why: String| {
-        Error::new(format!(
-            "user {} cannot run {}, and a copy in {} does not help: {why}",
-            account.name,
-            install.program("postgres").display(),
-            entry.display()
-        ))
-        .with_hint("install the binaries where every user can reach them, or do not run as root")
-    };
-    let whole = |kept: &tree::Kept| tree::count(&kept.tree).is_ok_and(|tally| tally == kept.tally);
-    if !tree::kept(&entry).as_ref().is_some_and(whole) {
-        if entry.exists() {
-            tree::discard(&entry).map_err(|error| failed(error.to_string()))?;
-        }
-        let prefix = install.bin.parent().unwrap_or(Path::new("/"));
-        tree::keep(prefix, &entry, &install.bin, &Copying { to: None, publish: true, limit: INSTALL_LIMIT })
-            .map_err(|error| failed(format!("copying {}: {error}", prefix.display())))?;
-    }
-    let name = install.bin.file_name().unwrap_or_default();
-    let copy = Install { bin: entry.join("tree").join(name), ..install.clone() };
-    match runs(&copy, account) {
-        true => Ok(copy),
-        false => Err(failed("it does not start there either".to_owned())),
-    }
-}
-
-fn runs(install: &Install, account: &Account) -> bool {
-    ["postgres", "initdb"].iter().all(|name| {
-        let mut command = command(&install.program(name), Some(account), Path::new("/"));
-        command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
 }
 
 /// Writes the settings at the end of `postgresql.conf`, where they win over what `initdb` wrote.

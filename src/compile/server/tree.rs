@@ -117,16 +117,14 @@ pub fn kept(entry: &Path) -> Option<Kept> {
     Some(Kept { tree: entry.join("tree"), tally })
 }
 
-/// Keeps a copy of a directory at `entry`, in place of a broken one, as long as `origin` exists.
-/// Somebody who was faster wins.
-pub fn keep(from: &Path, entry: &Path, origin: &Path, copying: &Copying<'_>) -> io::Result<()> {
+/// Keeps at `entry` the tree that `fill` makes, in place of a broken one, for as long as `origin`
+/// exists. Somebody who was faster wins.
+pub fn keep(entry: &Path, origin: &Path, mode: u32, fill: impl FnOnce(&Path) -> io::Result<Tally>) -> io::Result<()> {
     let new = temporary_beside(entry, ".pgplumb-new-")?;
-    let tally = copying.copy(from, &new.path().join("tree"))?;
+    let tally = fill(&new.path().join("tree"))?;
     let text = format!("{} {}\n{}\n", tally.files, tally.bytes, origin.display());
     fs::write(new.path().join("tally"), text)?;
-    if copying.publish {
-        fs::set_permissions(new.path(), Permissions::from_mode(0o755))?;
-    }
+    fs::set_permissions(new.path(), Permissions::from_mode(mode))?;
     if fs::rename(new.path(), entry).is_err() && kept(entry).is_none() {
         discard(entry)?;
         fs::rename(new.path(), entry)?;

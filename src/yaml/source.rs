@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use saphyr_parser::Marker;
+
 use super::narrow;
 use crate::error::{Pos, Problem};
 
@@ -52,21 +54,29 @@ fn end_of(file: &Arc<PathBuf>, text: &str) -> Pos {
     Pos { file: file.clone(), line: narrow(line), column: narrow(column) }
 }
 
-/// Turns the parser's character numbers into byte offsets. They come in order but for small steps
-/// back, so walking from the last one is linear in all.
-pub struct Cursor<'a> {
-    text: &'a str,
+/// The text of a file, with the way from the parser's marks to places and positions in it.
+///
+/// Marks count characters; they come in order but for small steps back, so walking to each from the
+/// one before is linear in all.
+pub struct Source<'a> {
+    pub file: &'a Arc<PathBuf>,
+    pub text: &'a str,
     chars: usize,
     byte: usize,
 }
 
-impl<'a> Cursor<'a> {
-    pub fn new(text: &'a str) -> Self {
-        Self { text, chars: 0, byte: 0 }
+impl<'a> Source<'a> {
+    pub fn new(file: &'a Arc<PathBuf>, text: &'a str) -> Self {
+        Self { file, text, chars: 0, byte: 0 }
     }
 
-    /// The byte offset of a character; the end of the text if there are not so many.
-    pub fn seek(&mut self, chars: usize) -> usize {
+    pub fn place(&mut self, at: Marker) -> Place {
+        Place { byte: self.byte_of(at), line: at.line().max(1), column: at.col() }
+    }
+
+    /// The byte offset of a mark; the end of the text if it lies beyond.
+    pub fn byte_of(&mut self, at: Marker) -> usize {
+        let chars = at.index();
         if chars >= self.chars {
             let (rest, steps) = (&self.text[self.byte..], chars - self.chars);
             self.byte += rest.char_indices().nth(steps).map_or(rest.len(), |(byte, _)| byte);
@@ -77,6 +87,14 @@ impl<'a> Cursor<'a> {
         }
         self.chars = chars;
         self.byte
+    }
+
+    pub fn pos(&self, at: Marker) -> Pos {
+        self.pos_of(Place { byte: 0, line: at.line().max(1), column: at.col() })
+    }
+
+    pub fn pos_of(&self, place: Place) -> Pos {
+        Pos { file: self.file.clone(), line: narrow(place.line), column: narrow(place.column + 1) }
     }
 }
 

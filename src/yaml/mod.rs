@@ -6,11 +6,12 @@
 //! aliases and sizes are limited, and no input panics or overflows the stack.
 //!
 //! `source` turns bytes into checked text, `input` keeps the parser within bounds, `build` makes
-//! the tree out of events, `explain` words the parser's errors.
+//! the tree out of events, `scalar` finds each scalar in the source, `explain` words the parser's errors.
 
 mod build;
 mod explain;
 mod input;
+mod scalar;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,16 @@ enum Layout {
 }
 
 impl Scalar {
+    /// A scalar that nobody wrote, at the position of something written.
+    pub fn made(text: impl Into<String>, pos: &Pos) -> Self {
+        Self { text: text.into(), style: Style::Quoted, pos: pos.clone(), cut: None, layout: Layout::Changed }
+    }
+
+    /// The same scalar with another text; positions inside it are lost.
+    pub fn with_text(&self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), layout: Layout::Changed, ..self.clone() }
+    }
+
     /// Whether this is NULL: an unquoted `null` or `~`, or nothing at all.
     pub fn is_null(&self) -> bool {
         self.style == Style::Plain && matches!(self.text.as_str(), "" | "~" | "null")

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use super::input::{Meter, Metered};
-use super::source::{Cursor, Place};
-use super::{explain, narrow, Cut, Layout, Scalar, Style, Value, Yaml};
+use super::source::Source;
+use super::{explain, scalar, Cut, Scalar, Style, Value, Yaml};
 use crate::error::{Pos, Problem};
 
 const MAX_DEPTH: usize = 64;
@@ -24,9 +24,7 @@ pub fn tree(file: &Arc<PathBuf>, text: &str, problems: &mut Vec<Problem>) -> Opt
     let meter = Meter::default();
     let mut parser = Parser::new(Metered::new(text, meter.clone()));
     let mut builder = Builder {
-        file,
-        text,
-        cursor: Cursor::new(text),
+        source: Source::new(file, text),
         reported: 0,
         problems,
         frames: Vec::new(),
@@ -38,7 +36,7 @@ pub fn tree(file: &Arc<PathBuf>, text: &str, problems: &mut Vec<Problem>) -> Opt
     let mut last = Marker::new(0, 1, 0);
     while let Some(event) = parser.next_event() {
         if meter.is_exceeded() {
-            let at = builder.pos(last);
+            let at = builder.source.pos(last);
             builder.report(
                 Problem::new(&at, "the `[ ]` or `{ }` that starts after this is too long")
                     .hint("write it in block style, one key or `- ` item per line"),
@@ -57,7 +55,7 @@ pub fn tree(file: &Arc<PathBuf>, text: &str, problems: &mut Vec<Problem>) -> Opt
         if matches!(event, Event::DocumentStart(_)) {
             documents += 1;
             if documents > 1 {
-                let at = builder.pos(span.start);
+                let at = builder.source.pos(span.start);
                 builder.report(
                     Problem::new(&at, "a second document in the file")
                         .hint("remove the `---`, or put what follows into a file of its own"),
@@ -76,9 +74,7 @@ pub fn tree(file: &Arc<PathBuf>, text: &str, problems: &mut Vec<Problem>) -> Opt
 }
 
 struct Builder<'a> {
-    file: &'a Arc<PathBuf>,
-    text: &'a str,
-    cursor: Cursor<'a>,
+    source: Source<'a>,
     reported: usize,
     problems: &'a mut Vec<Problem>,
     /// The open collections, outermost first.
@@ -136,8 +132,8 @@ impl<'a> Builder<'a> {
                     self.report_tag(span);
                 }
                 let (scalar, next) = match style {
-                    ScalarStyle::Plain if text.is_empty() => self.absent(span),
-                    _ => self.scalar(text.into_owned(), style, span, tagged || anchor > 0),
+                    ScalarStyle::Plain if text.is_empty() => scalar::absent(&mut self.source, span),
+                    _ => scalar::written(&mut self.source, text.into_owned(), style, span, tagged || anchor > 0),
                 };
                 if scalar.text.contains('\0') {
                     let problem = Problem::new(&scalar.pos, "a NUL character in a text");
@@ -149,7 +145,7 @@ impl<'a> Builder<'a> {
                 self.finish(node, size, anchor, next)
             }
             Event::Alias(anchor) => {
-                let pos = self.pos(span.start);
+                let pos = self.source.pos(span.start);
                 let Some((_, size)) = self.anchors.get(&anchor) else {
                     return Err(Problem::new(&pos, "an alias inside what it repeats")
                         .hint("move the alias out, or put text that starts with `*` in quotes"));
@@ -177,7 +173,7 @@ impl<'a> Builder<'a> {
         if tagged {
             self.report_tag(span);
         }
-        let pos = self.pos(span.start);
+        let pos = self.source.pos(span.start);
         let before = Size { depth: 0, ..self.size };
         self.spend(Size { nodes: 1, bytes: 0, depth: 1 }, &pos)?;
         self.frames.push(Frame { pos, anchor, before, content });
@@ -277,75 +273,6 @@ impl<'a> Builder<'a> {
         keep.map(|(_, entry)| entry).collect()
     }
 
-    /// What stands where nothing was written, and the character there.
-    fn absent(&mut self, span: Span) -> (Scalar, Option<char>) {
-        let rest = &self.text[self.cursor.seek(span.start.index())..];
-        let commented =
-            rest.strip_prefix(':').is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('#'));
-        let cut = commented.then_some(Cut::Comment);
-        let pos = self.pos(span.start);
-        (Scalar { text: String::new(), style: Style::Plain, pos, cut, layout: Layout::Changed }, rest.chars().next())
-    }
-
-    /// The scalar, and if it is unquoted, the character that follows it after any spaces.
-    /// `marked`: an anchor or a tag stands before it, and the span starts there.
-    fn scalar(&mut self, text: String, style: ScalarStyle, span: Span, marked: bool) -> (Scalar, Option<char>) {
-        let source = self.text;
-        let byte = self.cursor.seek(span.start.index());
-        let mut start = Place { byte, line: span.start.line(), column: span.start.col() };
-        if marked {
-            start.skip_properties(source);
-        }
-        let end = self.cursor.seek(span.end.index()).max(start.byte);
-        let (mut cut, mut next, mut layout) = (None, None, Layout::Changed);
-        let one_line = |from: usize| source[from..].starts_with(&text) && !text.contains('\n');
-        let style = match style {
-            ScalarStyle::Plain => {
-                let rest = &source[end..];
-                let space = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-                next = rest.chars().find(|c| !c.is_ascii_whitespace());
-                if source[start.byte..end].contains('\n') {
-                    cut = Some(Cut::Fold);
-                } else if space > 0 && rest[space..].starts_with('#') {
-                    cut = Some(Cut::Comment);
-                }
-                if cut != Some(Cut::Fold) && one_line(start.byte) {
-                    layout = Layout::Line { column: narrow(start.column + 1) };
-                }
-                Style::Plain
-            }
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                let inside = start.byte + 1;
-                if one_line(inside) && source[inside + text.len()..].starts_with(['\'', '"']) {
-                    layout = Layout::Line { column: narrow(start.column + 2) };
-                }
-                Style::Quoted
-            }
-            ScalarStyle::Literal | ScalarStyle::Folded => {
-                let blank_lines = text.len() - text.trim_start_matches('\n').len();
-                if marked {
-                    skip_block_header(&mut start, source, &text, blank_lines);
-                }
-                let written = source[start.byte..end.max(start.byte)].trim_end();
-                let breaks = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
-                if style == ScalarStyle::Folded && breaks(written) != breaks(text.trim_matches('\n').trim_end()) {
-                    cut = Some(Cut::Fold);
-                }
-                if cut.is_none() && blank_lines < text.len() {
-                    let line = narrow(start.line.saturating_sub(blank_lines));
-                    layout = Layout::Block { line, indent: narrow(start.column) };
-                }
-                Style::Block
-            }
-        };
-        let pos = Pos { file: self.file.clone(), line: narrow(start.line), column: narrow(start.column + 1) };
-        (Scalar { text, style, pos, cut, layout }, next)
-    }
-
-    fn pos(&self, at: Marker) -> Pos {
-        Pos { file: self.file.clone(), line: narrow(at.line().max(1)), column: narrow(at.col() + 1) }
-    }
-
     /// Counts what is about to be kept or cloned, or says that it is too much.
     fn spend(&mut self, size: Size, pos: &Pos) -> Result<(), Problem> {
         if self.frames.len() + size.depth > MAX_DEPTH {
@@ -365,14 +292,14 @@ impl<'a> Builder<'a> {
     }
 
     fn report_tag(&mut self, span: Span) {
-        let byte = self.cursor.seek(span.start.index());
-        let mut place = Place { byte, line: span.start.line(), column: span.start.col() };
-        if self.text[byte..].starts_with('&') {
-            place.skip(self.text, |c| !c.is_ascii_whitespace());
-            place.skip(self.text, |c| c.is_ascii_whitespace());
+        let mut place = self.source.place(span.start);
+        let text = self.source.text;
+        if text[place.byte..].starts_with('&') {
+            place.skip(text, |c| !c.is_ascii_whitespace());
+            place.skip(text, |c| c.is_ascii_whitespace());
         }
-        let tag = self.text[place.byte..].split([' ', '\t', '\n', ',', ']', '}']).next().unwrap_or_default();
-        let pos = Pos { file: self.file.clone(), line: narrow(place.line), column: narrow(place.column + 1) };
+        let tag = text[place.byte..].split([' ', '\t', '\n', ',', ']', '}']).next().unwrap_or_default();
+        let pos = self.source.pos_of(place);
         let problem = Problem::new(&pos, format!("tag `{}`: tags are not used here", excerpt(tag)));
         self.report(
             problem.hint("remove it: every value is the text that it is; put text that starts with `!` in quotes"),
@@ -412,23 +339,6 @@ fn as_key(node: Yaml) -> Result<Scalar, Problem> {
 /// Whether nothing was written.
 fn is_absent(node: &Yaml) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if scalar.style == Style::Plain && scalar.text.is_empty())
-}
-
-/// From the `|` of a block scalar to its first line that is not blank.
-fn skip_block_header(place: &mut Place, source: &str, text: &str, blank_lines: usize) {
-    let mut breaks = blank_lines + 1;
-    place.skip(source, |c| {
-        breaks -= usize::from(c == '\n' && breaks > 0);
-        breaks > 0 || c == '\n'
-    });
-    let first = text[blank_lines..].split('\n').next().unwrap_or_default();
-    let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
-    let mut indent = spaces(&source[place.byte..]).saturating_sub(spaces(first));
-    place.skip(source, |c| {
-        let inside = indent > 0 && c == ' ';
-        indent = indent.saturating_sub(1);
-        inside
-    });
 }
 
 /// The beginning of a text, for a message.

@@ -1,0 +1,190 @@
+//! From YAML to drafts: files, templates, settings, and all that can be checked without a server.
+//!
+//! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
+
+mod files;
+mod references;
+mod schema;
+mod settings;
+mod template;
+
+pub use files::{Source, Sources};
+pub use schema::json_schema;
+pub use settings::{Settings, Tenancy};
+
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
+use crate::model::Address;
+use crate::sql::name::LONGEST;
+use crate::yaml::{Scalar, Value, Yaml};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A declaration as written, checked as far as that goes without a server.
+pub struct Declaration {
+    pub settings: Settings,
+    pub drafts: Vec<Draft>,
+    pub sources: Sources,
+}
+
+/// Reads a file or a directory tree of files. Errors: all mistakes found, together.
+pub fn read(path: &Path) -> Result<Declaration> {
+    let mut problems = Vec::new();
+    let (mut sources, trees) = files::load(path, &mut problems)?;
+    let settings = Settings::read(&trees, &mut problems);
+    let mut out = Drafts::new(settings.schemas.clone());
+    out.root = sources.root.clone();
+    let sections = merge(&trees, &mut problems);
+    let templates = template::collect(&sections, &mut problems);
+    for schema in &settings.schemas {
+        if !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
+            let pos = settings.pos.clone().unwrap_or_else(|| sources.start());
+            declare_one(kinds::find("schema"), None, &Scalar::made(schema.as_str(), &pos), &Yaml::empty(&pos), &settings, &mut out);
+        }
+    }
+    for (section, kind) in kinds::child_sections("") {
+        for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
+            out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
+            let stamped = if kind.name() == "table" { template::stamp(&templates, name, yaml, &settings, &mut problems) } else { None };
+            let yaml = stamped.as_ref().unwrap_or(yaml);
+            let before = problems.len();
+            form::check_name(name, &mut problems);
+            form::check_kind(kind, yaml, &mut problems);
+            if problems.len() == before {
+                declare_one(Some(kind), None, name, yaml, &settings, &mut out);
+            }
+        }
+    }
+    sources.add_bodies(&out.files);
+    problems.append(&mut out.problems);
+    let mut drafts = out.list;
+    check_names(&drafts, &settings, &mut problems);
+    // A missing table often follows from a mistake that is reported already.
+    let complete = problems.is_empty();
+    references::resolve(&mut drafts, &settings, complete, &mut problems);
+    if problems.is_empty() {
+        return Ok(Declaration { settings, drafts, sources });
+    }
+    problems.sort();
+    problems.dedup();
+    Err(Error::Declaration(problems))
+}
+
+/// Key, name and what was written, over all files.
+type Sections = Vec<(String, Scalar, Yaml)>;
+
+/// Brings the sections of all files together; a name that stands twice is a mistake.
+fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
+    let mut sections: Sections = Vec::new();
+    let mut seen: HashMap<(String, String), crate::error::Pos> = HashMap::new();
+    let known: Vec<&str> = kinds::child_sections("").map(|(s, _)| s.key).collect();
+    for tree in trees {
+        if !matches!(tree.value, Value::Map(_)) {
+            problems.push(Problem::new(&tree.pos, "a declaration is a map with keys such as `tables`"));
+        }
+        for (key, value) in tree.entries() {
+            if settings::is_key(&key.text) {
+                continue;
+            }
+            if key.text != "templates" && !known.contains(&key.text.as_str()) {
+                let all = known.iter().copied().chain(settings::keys()).chain(["templates"]);
+                problems.push(form::unknown_key(key, all));
+                continue;
+            }
+            let entries: Vec<(Scalar, Yaml)> = match &value.value {
+                Value::Map(entries) => entries.clone(),
+                // `extensions: [vector]`
+                Value::List(values) => {
+                    values.iter().filter_map(|v| Some((v.scalar()?.clone(), Yaml::empty(&v.pos)))).collect()
+                }
+                Value::Scalar(scalar) if scalar.is_null() => Vec::new(),
+                Value::Scalar(_) => {
+                    problems.push(Problem::new(&value.pos, format!("expected a map under `{}`", key.text)));
+                    Vec::new()
+                }
+            };
+            for (name, yaml) in entries {
+                let first = seen.entry((key.text.clone(), name.text.clone())).or_insert_with(|| name.pos.clone());
+                if *first == name.pos {
+                    sections.push((key.text.clone(), name, yaml));
+                } else {
+                    problems.push(Problem::new(&name.pos, format!("`{}` is declared twice in `{}`", name.text, key.text)).hint(format!("first at {first}")));
+                }
+            }
+        }
+    }
+    sections
+}
+
+/// Declares one thing, its facets, and what stands in its sections.
+fn declare_one(kind: Option<&dyn Kind>, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, settings: &Settings, out: &mut Drafts) {
+    let Some(kind) = kind else { return };
+    let before = out.list.len();
+    let problems = out.problems.len();
+    kind.declare(parent, name, yaml, out);
+    let Some(at) = (before..out.list.len()).rev().find(|&i| out.list[i].node.address.kind() == kind.name()) else { return };
+    let mut found = Vec::new();
+    if let Some(draft) = out.list.get_mut(at) {
+        facet::declare(kind, yaml, draft, settings.postgres.max(17), &mut found);
+        if draft.node.owner.is_none() && kind.facets().contains(&kinds::Facet::Owner) {
+            draft.node.owner = settings.owner.as_deref().map(Into::into);
+        }
+    }
+    out.problems.append(&mut found);
+    if out.problems.len() > problems {
+        return;
+    }
+    let address = out.list[at].node.address.clone();
+    let mut sections: Vec<_> = kinds::child_sections(kind.name()).collect();
+    // Reference rows need to know columns and keys.
+    sections.sort_by_key(|(section, _)| section.many == Many::List);
+    for (section, child) in sections {
+        let Some(value) = yaml.get(section.key) else { continue };
+        match section.many {
+            Many::Named => {
+                for (name, yaml) in value.entries() {
+                    declare_one(Some(child), Some(&address), name, yaml, settings, out);
+                }
+            }
+            Many::One => {
+                let name = Scalar::made("", &value.pos);
+                declare_one(Some(child), Some(&address), &name, value, settings, out);
+            }
+            Many::List => {
+                for yaml in value.values() {
+                    let name = Scalar::made("", &yaml.pos);
+                    declare_one(Some(child), Some(&address), &name, yaml, settings, out);
+                }
+            }
+        }
+    }
+}
+
+/// Names that PostgreSQL would cut, and two things in one name space.
+fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem>) {
+    let mut taken: HashMap<(String, String), &Draft> = HashMap::new();
+    for draft in drafts {
+        let address = &draft.node.address;
+        let name = match address.kind() {
+            "row" => "",
+            _ => address.name().split('(').next().unwrap_or_default(),
+        };
+        if name.len() > LONGEST {
+            let problem = Problem::new(&draft.pos, format!("the name `{name}` has {} bytes", name.len()));
+            problems.push(problem.hint(format!("PostgreSQL cuts names to {LONGEST} bytes: choose a shorter one")));
+        }
+        if !address.schema().is_empty() && !settings.schemas.iter().any(|s| s == address.schema()) {
+            let problem = Problem::new(&draft.pos, format!("{address} is in a schema that this declaration does not own"));
+            problems.push(problem.hint(format!("owned: {}; add it under `schemas`", settings.schemas.join(", "))));
+        }
+        let own = ("address".to_owned(), address.path());
+        for slot in kinds::kind_of(address).slots(&draft.node).into_iter().chain([own]) {
+            if let Some(first) = taken.get(&slot) {
+                let problem = Problem::new(&draft.pos, format!("{address} and {} would have one name", first.node.address));
+                problems.push(problem.hint(format!("the other is at {}", first.pos)));
+                break;
+            }
+            taken.insert(slot, draft);
+        }
+    }
+}

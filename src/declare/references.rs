@@ -1,0 +1,167 @@
+//! What drafts refer to: each becomes a need (for the building order in scratch), or a mistake where it
+//! certainly dangles. Only what is certain is reported here: the server finds the rest, and knows better.
+
+use super::{form, Settings};
+use crate::error::{Pos, Problem};
+use crate::kinds::Draft;
+use crate::model::Address;
+use crate::sql::{qualify, references, Fragment, Reference, Shape, Space};
+use std::collections::{HashMap, HashSet};
+
+/// Everything declared, by name.
+struct Names {
+    relations: HashMap<(String, String), Address>,
+    types: HashMap<(String, String), Address>,
+    functions: HashMap<(String, String), Vec<Address>>,
+    columns: HashSet<Address>,
+    /// Whether there are extensions, which may bring any name.
+    extensions: bool,
+}
+
+impl Names {
+    fn new(drafts: &[Draft]) -> Self {
+        let mut names = Self {
+            relations: HashMap::new(),
+            types: HashMap::new(),
+            functions: HashMap::new(),
+            columns: HashSet::new(),
+            extensions: false,
+        };
+        for draft in drafts {
+            let address = &draft.node.address;
+            let key = |name: &str| (address.schema().to_owned(), name.to_owned());
+            match address.kind() {
+                "extension" => names.extensions = true,
+                "column" => {
+                    names.columns.insert(address.clone());
+                }
+                "function" | "procedure" => {
+                    let name = address.name().rsplit_once('(').map_or(address.name(), |(name, _)| name);
+                    names.functions.entry(key(name)).or_default().push(address.clone());
+                }
+                _ => {}
+            }
+            if address.segments().count() == 2 {
+                for (space, _) in crate::kinds::kind_of(address).slots(&draft.node) {
+                    match space.as_str() {
+                        "relation" => drop(names.relations.insert(key(address.name()), address.clone())),
+                        "type" => drop(names.types.insert(key(address.name()), address.clone())),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    /// The addresses a reference may mean; unqualified names are looked for in `home`, then in the
+    /// owned schemas in their order.
+    fn find(&self, reference: &Reference, home: &str, settings: &Settings) -> Vec<Address> {
+        let schemas: Vec<&str> = match &reference.schema {
+            Some(schema) => vec![schema],
+            None => std::iter::once(home).chain(settings.schemas.iter().map(String::as_str)).collect(),
+        };
+        for schema in schemas {
+            let key = (schema.to_owned(), reference.name.clone());
+            let found = match reference.space {
+                Space::Relation => self.relations.get(&key).map(|a| vec![a.clone()]),
+                Space::Type => self.types.get(&key).map(|a| vec![a.clone()]),
+                Space::Function => self.functions.get(&key).cloned(),
+            };
+            if let Some(found) = found {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// Fills in what each draft needs, qualifies the names in its data statements, and reports what dangles.
+pub fn resolve(drafts: &mut [Draft], settings: &Settings, complete: bool, problems: &mut Vec<Problem>) {
+    let names = Names::new(drafts);
+    let mut seen: HashMap<Fragment, Vec<Reference>> = HashMap::new();
+    for draft in drafts.iter_mut() {
+        let home = draft.node.address.schema().to_owned();
+        let mut needs = Vec::new();
+        for (fragment, scalar) in &draft.fragments {
+            let found = seen.entry(fragment.clone()).or_insert_with(|| references(fragment));
+            for reference in found.iter() {
+                let addresses = names.find(reference, &home, settings);
+                if addresses.is_empty() && complete {
+                    let pos = place(&draft.pos, fragment, scalar.as_ref(), reference);
+                    problems.extend(dangling(reference, fragment, &names, settings, &pos));
+                }
+                needs.extend(addresses);
+            }
+        }
+        for statement in &draft.statements {
+            let found = references(statement);
+            needs.extend(found.iter().flat_map(|r| names.find(r, &home, settings)));
+        }
+        needs.retain(|need| !draft.node.address.is_within(need));
+        needs.sort();
+        needs.dedup();
+        draft.node.needs = needs;
+        let schema_of = |r: &Reference| names.find(r, &home, settings).first().map(|a| a.schema().to_owned());
+        if let Some(hints) = &mut draft.node.hints {
+            for text in [&mut hints.backfill, &mut hints.convert].into_iter().flatten() {
+                *text = qualify(&Fragment::new(Shape::Expression, text.as_str()), &schema_of);
+            }
+        }
+        if complete {
+            columns_exist(draft, &names, problems);
+        }
+    }
+}
+
+fn place(pos: &Pos, fragment: &Fragment, scalar: Option<&crate::yaml::Scalar>, reference: &Reference) -> Pos {
+    let Some(scalar) = scalar else { return pos.clone() };
+    // The fragment may be a part of what was written.
+    let start = scalar.text.find(&fragment.text).unwrap_or(0);
+    scalar.position_of(start + reference.offset.unwrap_or(0))
+}
+
+fn dangling(reference: &Reference, fragment: &Fragment, names: &Names, settings: &Settings, pos: &Pos) -> Option<Problem> {
+    // A string that only looks like a name has no offset.
+    reference.offset?;
+    let owned = reference.schema.as_ref().map(|s| settings.schemas.contains(s));
+    let target = matches!(fragment.shape, Shape::References | Shape::ForeignKey);
+    let certain = match (reference.space, owned) {
+        (_, Some(false)) => false,
+        (Space::Relation, Some(true)) => target || !names.extensions,
+        (Space::Relation, None) => !reference.name.starts_with("pg_") && (target || !names.extensions),
+        (Space::Function | Space::Type, Some(true)) => !names.extensions,
+        (Space::Function | Space::Type, None) => false,
+    };
+    if !certain {
+        return None;
+    }
+    let (what, known): (_, Vec<&str>) = match reference.space {
+        Space::Relation => ("table or view", names.relations.keys().map(|(_, n)| n.as_str()).collect()),
+        Space::Function => ("function", names.functions.keys().map(|(_, n)| n.as_str()).collect()),
+        Space::Type => ("type", names.types.keys().map(|(_, n)| n.as_str()).collect()),
+    };
+    let problem = Problem::new(pos, format!("there is no {what} `{}`", reference.name));
+    Some(match form::nearest(&reference.name, known.into_iter()) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint("declare it, or qualify it with the schema it lives in"),
+    })
+}
+
+/// Keys name columns that are there.
+fn columns_exist(draft: &Draft, names: &Names, problems: &mut Vec<Problem>) {
+    let address = &draft.node.address;
+    let Some(table) = address.parent().filter(|p| p.kind() == "table") else { return };
+    let Ok(spec) = draft.node.spec.read::<serde_json::Value>() else { return };
+    for key in ["columns", "include"] {
+        let columns = spec.get(key).and_then(|c| c.as_array()).into_iter().flatten().filter_map(|c| c.as_str());
+        for column in columns.filter(|c| !names.columns.contains(&table.child("column", c))) {
+            let known = names.columns.iter().filter(|a| a.is_within(&table)).map(Address::name);
+            let problem = Problem::new(&draft.pos, format!("{table} has no column `{column}`"));
+            problems.push(match form::nearest(column, known) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem,
+            });
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! Statements that add, change and remove columns.
+
+use super::{ColumnSpec, Generated, Identity};
+use crate::kinds::relation::{relation, table_of};
+use crate::kinds::row_security;
+use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
+use crate::model::{Address, Node};
+use crate::sql::{literal, Ident};
+
+/// `ALTER TABLE t ALTER COLUMN c`.
+fn alter_column(node: &Node) -> String {
+    format!("ALTER TABLE {} ALTER COLUMN {}", relation(&node.address), Ident(node.address.name()))
+}
+
+fn locked(sql: String, node: &Node) -> Change {
+    Change::new(sql, Lock::AccessExclusive, &table_of(&node.address))
+}
+
+/// Adds the column to a table that exists.
+pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
+    let table = table_of(&node.address);
+    let live = table.iter().any(|t| scope.has_rows(t));
+    let add = |definition: &str| {
+        locked(format!("ALTER TABLE {} ADD COLUMN {} {definition}", relation(&node.address), Ident(node.address.name())), node)
+    };
+    let mut changes = Vec::new();
+    let backfill = node.hints.as_ref().and_then(|h| h.backfill.as_deref());
+    let known = table.iter().any(|t| scope.actual.get(t).is_some());
+    match backfill {
+        Some(expression) if known => {
+            // Rows that exist get the backfill, not the default.
+            let bare = ColumnSpec { default: None, ..spec.clone() };
+            changes.push(add(&bare.definition(false)));
+            changes.extend(update(node, expression, "", scope));
+            if let Some(default) = &spec.default {
+                changes.push(locked(format!("{} SET DEFAULT {default}", alter_column(node)), node));
+            }
+            if spec.not_null {
+                changes.push(set_not_null(node, spec, scope));
+            }
+        }
+        _ => {
+            let stored = spec.generated.as_ref().is_some_and(|g| !g.is_virtual);
+            let rewrites = live && (stored || spec.identity.is_some() || spec.default.as_deref().is_some_and(may_be_volatile));
+            let empty = spec.not_null && spec.default.is_none() && spec.identity.is_none() && spec.generated.is_none();
+            changes.push(
+                rewriting(add(&spec.definition(true)), rewrites)
+                    .hazard_if(live && empty, Hazard::MayFailOnData, "rows that exist have no value for it"),
+            );
+        }
+    }
+    changes.extend(settings(node, None, spec));
+    changes
+}
+
+/// Whether a default may be evaluated per row, which rewrites the table. What is certainly constant
+/// is a literal, perhaps cast, and the functions of the transaction's time.
+fn may_be_volatile(default: &str) -> bool {
+    let Ok(tokens) = crate::sql::tokens(default) else { return true };
+    let calls = tokens.windows(2).any(|pair| pair[1].text == "(" && pair[0].text.starts_with(|c: char| c.is_alphabetic() || c == '"'));
+    let stable = ["now()", "CURRENT_TIMESTAMP", "transaction_timestamp()"].iter().any(|s| default.starts_with(s));
+    let cast_only = default.starts_with('\'') && !default.contains("nextval");
+    calls && !stable && !cast_only
+}
+
+fn rewriting(change: Change, rewrites: bool) -> Change {
+    change
+        .hazard_if(rewrites, Hazard::Rewrites, "the table is written anew")
+        .hazard_if(rewrites, Hazard::BlocksReads, "nobody can read or write it meanwhile")
+}
+
+/// Sets a value in rows that exist. Row security must not hide rows from it: `row_security = off` turns
+/// hidden rows into an error, and FORCE is lifted for the owner while it runs.
+fn update(node: &Node, expression: &str, filter: &str, scope: &Scope) -> Vec<Change> {
+    let (table, column) = (relation(&node.address), Ident(node.address.name()).to_string());
+    let statement = Change::new(
+        format!("UPDATE {table} SET {column} = ({expression}){filter}"),
+        Lock::RowExclusive,
+        &table_of(&node.address),
+    )
+    .data();
+    let address = table_of(&node.address);
+    let live = address.iter().any(|t| scope.has_rows(t));
+    let statement = statement.hazard_if(live, Hazard::BlocksWrites, "every row is updated, in one statement");
+    row_security::lifted(&address, vec![statement], scope)
+}
+
+fn set_not_null(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Change {
+    let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
+    let sql = match &spec.not_null_name {
+        Some(name) => {
+            let (table, column) = (relation(&node.address), Ident(node.address.name()).to_string());
+            format!("ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}", Ident(name))
+        }
+        None => format!("{} SET NOT NULL", alter_column(node)),
+    };
+    locked(sql, node)
+        .hazard_if(live, Hazard::MayFailOnData, "rows without a value make it fail")
+        .hazard_if(live, Hazard::BlocksReads, "the table is scanned under the lock")
+}
+
+/// Storage and statistics, which have statements of their own.
+pub fn settings(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let none = ColumnSpec::default();
+    let old = old.unwrap_or(&none);
+    if old.storage != new.storage {
+        // DEFAULT exists from 16 on; before that the type's own storage is what nearly all types have.
+        let storage = new.storage.as_deref().unwrap_or("extended").to_uppercase();
+        changes.push(locked(format!("{} SET STORAGE {storage}", alter_column(node)), node));
+    }
+    if old.statistics != new.statistics {
+        let target = new.statistics.unwrap_or(-1);
+        changes.push(Change::new(
+            format!("{} SET STATISTICS {target}", alter_column(node)),
+            Lock::ShareUpdateExclusive,
+            &table_of(&node.address),
+        ));
+    }
+    changes
+}
+
+pub fn drop(node: &Node, scope: &Scope) -> Vec<Change> {
+    let sql = format!("ALTER TABLE {} DROP COLUMN {}", relation(&node.address), Ident(node.address.name()));
+    let generated = node.spec.read::<ColumnSpec>().is_ok_and(|s| s.generated.is_some());
+    let live = table_of(&node.address).iter().any(|t| scope.actual.get(t).is_some());
+    vec![locked(sql, node).hazard_if(live && !generated, Hazard::DataLoss, "its values are gone")]
+}
+
+/// Statements from the old to the new spec.
+pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> Alter {
+    let ColumnSpec { ty, not_null, not_null_name, default, identity, generated, collation, storage: _, compression, statistics: _ } = new;
+    if generated != &old.generated {
+        return match (&old.generated, generated) {
+            // DROP EXPRESSION keeps the values; all else computes them anew.
+            (Some(Generated { is_virtual: false, .. }), None) => {
+                let plain = ColumnSpec { generated: None, ..old.clone() };
+                let mut changes = vec![locked(format!("{} DROP EXPRESSION", alter_column(node)), node)];
+                match alter(node, &plain, new, scope) {
+                    Alter::InPlace(more) => changes.extend(more),
+                    other => return other,
+                }
+                Alter::InPlace(changes)
+            }
+            (Some(_), _) => Alter::Replace,
+            (None, _) => {
+                Alter::Refuse("a column with values of its own cannot become a generated one: add a new column instead".into())
+            }
+        };
+    }
+    let mut changes = Vec::new();
+    let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
+    let retyped = *ty != old.ty || *collation != old.collation;
+    let serial = serial_sequence(old.default.as_deref()).filter(|_| identity.is_some() && old.identity.is_none());
+    let unserial = serial_sequence(default.as_deref()).filter(|_| identity.is_none() && old.identity.is_some());
+    if let Some(sequence) = &serial {
+        changes.extend(remember_position(sequence));
+    }
+    let drop_default = old.default.is_some() && (default.is_none() || retyped);
+    if drop_default {
+        changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
+    }
+    if let Some(sequence) = &serial {
+        changes.push(Change::new(format!("DROP SEQUENCE {sequence}"), Lock::AccessExclusive, &[]));
+    }
+    match (&old.identity, identity) {
+        (Some(_), None) => {
+            if unserial.is_some() {
+                changes.extend(remember_position(&identity_sequence(node, old)));
+            }
+            changes.push(locked(format!("{} DROP IDENTITY", alter_column(node)), node));
+        }
+        (Some(a), Some(b)) if a != b => changes.extend(alter_identity(node, a, b)),
+        _ => {}
+    }
+    if retyped {
+        let rewrites = live && !stays_as_it_is(&old.ty, ty);
+        changes.push(rewriting(retype(node, new, old), rewrites).hazard_if(
+            live && rewrites,
+            Hazard::MayFailOnData,
+            "values that the new type refuses make it fail",
+        ));
+    }
+    if let Some(sequence) = &unserial {
+        let column = format!("{}.{}", relation(&node.address), Ident(node.address.name()));
+        let as_type = if ty == "bigint" { String::new() } else { format!(" AS {ty}") };
+        changes.push(Change::new(format!("CREATE SEQUENCE {sequence}{as_type} OWNED BY {column}"), Lock::None, &[]));
+        changes.push(restore_position(sequence));
+    }
+    if let Some(text) = default {
+        if default != &old.default || drop_default {
+            changes.push(locked(format!("{} SET DEFAULT {text}", alter_column(node)), node));
+        }
+    }
+    if *not_null && !old.not_null {
+        if let Some(expression) = node.hints.as_ref().and_then(|h| h.backfill.as_deref()) {
+            let filter = format!(" WHERE {} IS NULL", Ident(node.address.name()));
+            changes.extend(update(node, expression, &filter, scope));
+        }
+        changes.push(set_not_null(node, new, scope));
+    } else if !not_null && old.not_null {
+        changes.push(locked(format!("{} DROP NOT NULL", alter_column(node)), node));
+    } else if *not_null && not_null_name != &old.not_null_name {
+        let table = relation(&node.address);
+        let derived = |name: &Option<String>| {
+            let derive = || crate::sql::name::derive(&table_name(node), node.address.name(), "not_null", &|_| false);
+            name.clone().unwrap_or_else(derive)
+        };
+        let (from, to) = (derived(&old.not_null_name), derived(not_null_name));
+        changes.push(locked(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {}", Ident(&from), Ident(&to)), node));
+    }
+    if let (None, Some(identity)) = (&old.identity, identity) {
+        changes.push(locked(format!("{} ADD {}", alter_column(node), identity.clause()), node));
+        if serial.is_some() {
+            changes.push(restore_position(&identity_sequence(node, new)));
+        } else {
+            changes.push(start_after_rows(node, new));
+        }
+    }
+    if compression != &old.compression {
+        let method = compression.as_deref().unwrap_or("DEFAULT");
+        changes.push(locked(format!("{} SET COMPRESSION {method}", alter_column(node)), node));
+    }
+    changes.extend(settings(node, Some(old), new));
+    if retyped {
+        Alter::Rebuild(changes)
+    } else {
+        Alter::InPlace(changes)
+    }
+}
+
+fn table_name(node: &Node) -> String {
+    node.address.parent().map_or_else(String::new, |t| t.name().to_owned())
+}
+
+fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec) -> Change {
+    let column = Ident(node.address.name());
+    let collation = new.collation.as_ref().map(|c| format!(" COLLATE {c}")).unwrap_or_default();
+    let convert = node.hints.as_ref().and_then(|h| h.convert.clone());
+    let using = convert.unwrap_or_else(|| {
+        // Through text where there may be no cast of its own, as between two enums.
+        let direct = built_in(&old.ty) && built_in(&new.ty);
+        if direct { format!("{column}::{}", new.ty) } else { format!("{column}::text::{}", new.ty) }
+    });
+    locked(format!("{} TYPE {}{collation} USING ({using})", alter_column(node), new.ty), node)
+}
+
+/// Types outside pg_catalog are printed with their schema.
+fn built_in(ty: &str) -> bool {
+    !ty.contains('.')
+}
+
+/// Type changes that PostgreSQL makes without writing the table anew (ALTER TABLE, notes).
+fn stays_as_it_is(old: &str, new: &str) -> bool {
+    let parts = |ty: &str| -> (String, Option<u64>) {
+        match ty.split_once('(') {
+            Some((name, rest)) => (name.to_owned(), rest.trim_end_matches(')').parse().ok()),
+            None => (ty.to_owned(), None),
+        }
+    };
+    let ((a, from), (b, to)) = (parts(old), parts(new));
+    match (a.as_str(), b.as_str()) {
+        ("character varying", "text") | ("text", "character varying") => b == "text" || to.is_none(),
+        ("character varying" | "bit varying", _) if a == b => to.is_none() || (from.is_some() && from <= to),
+        _ => old == new,
+    }
+}
+
+/// The sequence in a default of the form that `serial` makes.
+fn serial_sequence(default: Option<&str>) -> Option<String> {
+    let inner = default?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
+    Some(inner.replace("''", "'"))
+}
+
+fn identity_sequence(node: &Node, spec: &ColumnSpec) -> String {
+    let derived = crate::sql::name::derive(&table_name(node), node.address.name(), "seq", &|_| false);
+    let name = spec.identity.as_ref().and_then(|i| i.sequence.clone()).unwrap_or(derived);
+    crate::sql::qualified(node.address.schema(), &name)
+}
+
+/// The next value of a sequence, kept for the rest of the transaction.
+fn remember_position(sequence: &str) -> Vec<Change> {
+    let next = "(last_value + case when is_called then 1 else 0 end)::text";
+    let sql = format!("SELECT set_config('pgplumb.next', (SELECT {next} FROM {sequence}), true)");
+    vec![Change::new(sql, Lock::None, &[])]
+}
+
+fn restore_position(sequence: &str) -> Change {
+    let sql = format!("SELECT setval({}, current_setting('pgplumb.next')::bigint, false)", literal(sequence));
+    Change::new(sql, Lock::None, &[])
+}
+
+/// A new identity starts behind the values that rows have already.
+fn start_after_rows(node: &Node, spec: &ColumnSpec) -> Change {
+    let (table, column) = (relation(&node.address), Ident(node.address.name()).to_string());
+    let sequence = literal(&identity_sequence(node, spec));
+    let sql = format!("SELECT setval({sequence}, max({column}), true) FROM {table} HAVING max({column}) IS NOT NULL");
+    Change::new(sql, Lock::AccessShare, &table_of(&node.address)).data()
+}
+
+fn alter_identity(node: &Node, old: &Identity, new: &Identity) -> Vec<Change> {
+    let Identity { always, options, sequence } = new;
+    let mut changes = Vec::new();
+    if *always != old.always {
+        let when = if *always { "ALWAYS" } else { "BY DEFAULT" };
+        changes.push(locked(format!("{} SET GENERATED {when}", alter_column(node)), node));
+    }
+    let spec = |identity: &Identity| ColumnSpec { identity: Some(identity.clone()), ..ColumnSpec::default() };
+    if *sequence != old.sequence {
+        let to = crate::sql::name::derive(&table_name(node), node.address.name(), "seq", &|_| false);
+        let to = sequence.clone().unwrap_or(to);
+        let sql = format!("ALTER SEQUENCE {} RENAME TO {}", identity_sequence(node, &spec(old)), Ident(&to));
+        changes.push(Change::new(sql, Lock::AccessExclusive, &[]));
+    }
+    if *options != old.options {
+        let name = identity_sequence(node, &spec(new));
+        let sql = format!("ALTER SEQUENCE {name} {}", crate::kinds::sequence::reset(options));
+        changes.push(Change::new(sql, Lock::ShareRowExclusive, &[]));
+    }
+    changes
+}
+
+/// What becomes of a live column when something it uses changes under it.
+pub fn rebind(node: &Node, spec: &ColumnSpec, below: &Address, cause: Cause, scope: &Scope) -> Rebind {
+    match (cause, below.kind()) {
+        (Cause::Rebuilt, "column") if spec.generated.is_some() => Rebind::Replace,
+        (Cause::Rebuilt, _) => Rebind::Keep,
+        (Cause::Swapped, _) => {
+            // The desired column takes over; where it has a real change of its own this is not asked.
+            let wanted = scope.node(&node.address).and_then(|n| n.spec.read::<ColumnSpec>().ok());
+            let wanted = wanted.unwrap_or_else(|| spec.clone());
+            Rebind::Move(move_over(node, spec, &wanted, below, scope))
+        }
+        (Cause::Replaced, _) if spec.generated.is_some() => Rebind::Replace,
+        (Cause::Replaced, _) => match &spec.default {
+            Some(default) => Rebind::Lift {
+                before: vec![locked(format!("{} DROP DEFAULT", alter_column(node)), node)],
+                after: vec![locked(format!("{} SET DEFAULT {default}", alter_column(node)), node)],
+            },
+            None => Rebind::Replace,
+        },
+    }
+}
+
+/// Moves a column from an old type that was moved aside to the new one of the same name.
+fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, scope: &Scope) -> Vec<Change> {
+    let column = Ident(node.address.name()).to_string();
+    let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
+    let array = new.ty.ends_with("[]");
+    let labels = scope.desired.get(below).and_then(|n| n.hints.as_ref()).map(|h| h.labels.clone()).unwrap_or_default();
+    let using = if array {
+        let mut text = format!("{column}::text[]");
+        for (from, to) in &labels {
+            text = format!("array_replace({text}, {}, {})", literal(from), literal(to));
+        }
+        format!("({text})::{}", new.ty)
+    } else if labels.is_empty() {
+        format!("{column}::text::{}", new.ty)
+    } else {
+        let whens: String = labels.iter().map(|(a, b)| format!(" WHEN {} THEN {}", literal(a), literal(b))).collect();
+        format!("(CASE {column}::text{whens} ELSE {column}::text END)::{}", new.ty)
+    };
+    let mut changes = Vec::new();
+    if old.default.is_some() {
+        changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
+    }
+    changes.push(
+        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), live)
+            .hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail"),
+    );
+    if let Some(default) = &new.default {
+        changes.push(locked(format!("{} SET DEFAULT {default}", alter_column(node)), node));
+    }
+    changes
+}
+
+/// Rows that would be refused.
+pub fn preflight(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec, scope: &Scope) -> Vec<Question> {
+    let table = relation(&node.address);
+    let column = Ident(node.address.name()).to_string();
+    let filled = node.hints.as_ref().is_some_and(|h| h.backfill.is_some());
+    let key = crate::kinds::relation::row_key(&node.address, scope);
+    let ask = |condition: &str| {
+        format!("SELECT count(*), (array_agg({key} ORDER BY {key}))[1:3] FROM {table} WHERE {condition}")
+    };
+    let mut questions = Vec::new();
+    match old {
+        None => {
+            let empty = new.default.is_none() && new.identity.is_none() && new.generated.is_none();
+            if new.not_null && empty && !filled {
+                let refused = "exist already and would have no value: declare a `backfill` or a default".into();
+                questions.push(Question { sql: ask("true"), refused });
+            }
+        }
+        Some(old) => {
+            if new.not_null && !old.not_null && !filled {
+                let refused = format!("have no value in {column}: declare a `backfill`");
+                questions.push(Question { sql: ask(&format!("{column} IS NULL")), refused });
+            }
+            let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
+            if new.ty != old.ty && !converted && scope.major >= 16 && built_in(&new.ty) {
+                let condition = format!("NOT pg_input_is_valid({column}::text, {})", literal(&new.ty));
+                let refused = format!("hold a value in {column} that {} refuses: declare a `convert`", new.ty);
+                questions.push(Question { sql: ask(&condition), refused });
+            } else if let Some(values) = enum_values(&new.ty, scope).filter(|_| new.ty != old.ty && !converted) {
+                let list = values.iter().map(|v| literal(v)).collect::<Vec<_>>().join(", ");
+                let condition = format!("{column}::text <> ALL (ARRAY[{list}]::text[])");
+                let refused = format!("hold a value in {column} that is no label of {}: declare a `convert`", new.ty);
+                questions.push(Question { sql: ask(&condition), refused });
+            }
+        }
+    }
+    questions
+}
+
+/// The labels of the desired enum that a type's text names.
+fn enum_values(ty: &str, scope: &Scope) -> Option<Vec<String>> {
+    let (schema, name) = crate::sql::name::split(ty)?;
+    let address = Address::root("schema", &schema?).child("enum", &name);
+    let spec: serde_json::Value = scope.desired.get(&address)?.spec.read().ok()?;
+    Some(spec.get("values")?.as_array()?.iter().filter_map(|v| Some(v.as_str()?.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{may_be_volatile, serial_sequence, stays_as_it_is};
+
+    #[test]
+    fn rewrites_are_foreseen() {
+        let cases = [
+            ("character varying(10)", "character varying(20)", true),
+            ("character varying(10)", "text", true),
+            ("text", "character varying(5)", false),
+            ("integer", "bigint", false),
+        ];
+        for (old, new, same) in cases {
+            assert_eq!(stays_as_it_is(old, new), same, "{old} -> {new}");
+        }
+        assert!(may_be_volatile("gen_random_uuid()") && !may_be_volatile("now()") && !may_be_volatile("'{}'::jsonb"));
+        assert_eq!(serial_sequence(Some("nextval('public.t_id_seq'::regclass)")).as_deref(), Some("public.t_id_seq"));
+    }
+}

@@ -1,0 +1,205 @@
+//! Reference rows: data that belongs to the schema, by primary key.
+//!
+//! Only the columns that a row declares are written and compared. Values are texts that the server
+//! casts to the column's type; what it prints them as is what is compared.
+
+use super::relation::{relation, table_of};
+use super::*;
+use crate::sql::{literal, Ident};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The row kind.
+pub struct ReferenceRow;
+
+/// Column to value; None is NULL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSpec {
+    /// The columns of the primary key, in its order.
+    pub key: Vec<String>,
+    pub values: BTreeMap<String, Option<String>>,
+}
+
+static FORM: Form = Form::Map(&Form::Text);
+
+impl RowSpec {
+    /// `a = '1' AND b = '2'`.
+    fn condition(&self) -> String {
+        let part = |column: &String| match self.values.get(column) {
+            Some(Some(value)) => format!("{} = {}", Ident(column), literal(value)),
+            _ => format!("{} IS NULL", Ident(column)),
+        };
+        self.key.iter().map(part).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+fn value(text: &Option<String>) -> String {
+    text.as_ref().map_or_else(|| "NULL".to_owned(), |t| literal(t))
+}
+
+/// The name of a row among its siblings: its key's values.
+fn name_of(spec: &RowSpec) -> String {
+    let values = spec.key.iter().map(|c| spec.values.get(c).cloned().flatten().unwrap_or_default());
+    values.collect::<Vec<_>>().join(", ")
+}
+
+/// The query that reads declared rows of a table: for each wanted row, its values as the server
+/// prints them, in the order of `columns`.
+pub fn probe(wanted: &Node) -> Option<(String, RowSpec)> {
+    let spec: RowSpec = wanted.spec.read().ok()?;
+    let columns: Vec<String> = spec.values.keys().map(|c| format!("{}::text", Ident(c))).collect();
+    let sql = format!("SELECT ARRAY[{}]::text[] FROM {} WHERE {}", columns.join(", "), relation(&wanted.address), spec.condition());
+    Some((sql, spec))
+}
+
+/// The node of a row that a probe found.
+pub fn found(wanted: &Node, mut spec: RowSpec, values: Vec<Option<String>>) -> Node {
+    for (slot, value) in spec.values.values_mut().zip(values) {
+        *slot = value;
+    }
+    let address = wanted.address.renamed(&name_of(&spec));
+    Node { needs: table_of(&address), ..Node::new(address, Spec::of(&spec)) }
+}
+
+impl Kind for ReferenceRow {
+    fn name(&self) -> &'static str {
+        "row"
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &[Section { parent: "table", key: "rows", many: Many::List, doc: "Reference rows: maps from column to value." }]
+    }
+
+    fn form(&self) -> &'static Form {
+        &FORM
+    }
+
+    fn facets(&self) -> &'static [Facet] {
+        &[]
+    }
+
+    fn declare(&self, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
+        let Some(table) = parent else { return };
+        let key_of = |n: &Node| -> Option<Vec<String>> {
+            let spec: serde_json::Value = n.spec.read().ok()?;
+            Some(spec.get("columns")?.as_array()?.iter().filter_map(|c| Some(c.as_str()?.to_owned())).collect())
+        };
+        let keys = out.list.iter().find(|d| d.node.address.kind() == "primary key" && d.node.address.is_within(table));
+        let Some(key) = keys.and_then(|d| key_of(&d.node)) else {
+            out.problem(&name.pos, format!("reference rows need a primary key on {table}"));
+            return;
+        };
+        let values: BTreeMap<String, Option<String>> = yaml
+            .entries()
+            .filter_map(|(column, value)| {
+                let value = value.scalar()?;
+                Some((column.text.clone(), (!value.is_null()).then(|| value.text.clone())))
+            })
+            .collect();
+        for column in &key {
+            if values.get(column).is_none_or(Option::is_none) {
+                out.problem(&name.pos, format!("a reference row has no value for the key column `{column}`"));
+            }
+        }
+        for (column, value) in yaml.entries() {
+            if !out.list.iter().any(|d| d.node.address == table.child("column", &column.text)) {
+                out.problem(&column.pos, format!("{table} has no column `{}`", column.text));
+            }
+            if value.scalar().is_some_and(|v| v.text.contains('\0')) {
+                out.problem(&value.pos, "a value cannot hold a NUL byte");
+            }
+        }
+        let spec = RowSpec { key, values };
+        let address = table.child("row", &name_of(&spec));
+        let order = u32::try_from(out.list.len()).unwrap_or(u32::MAX);
+        if out.list.iter().any(|d| d.node.address == address) {
+            out.problem(&name.pos, format!("{address} is declared twice"));
+            return;
+        }
+        out.add(address, &spec, &name.pos).node.order = order;
+    }
+
+    fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
+        let RowSpec { key: _, values } = node.spec.read().ok()?;
+        let entry = |(column, value): (String, Option<String>)| (column.into(), value.map_or(Value::Null, Value::String));
+        Some(Value::Mapping(values.into_iter().map(entry).collect()))
+    }
+
+    fn catalog(&self) -> Option<Catalog> {
+        None
+    }
+
+    fn read(&self, _row: &tokio_postgres::Row, _parent: Option<&Address>) -> Result<Found> {
+        Err(crate::error::Error::new("rows are not in the catalog"))
+    }
+
+    fn phrase(&self, node: &Node) -> String {
+        format!("ROW IN {}", relation(&node.address))
+    }
+
+    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+        let Ok(spec) = node.spec.read::<RowSpec>() else { return Vec::new() };
+        let columns: Vec<String> = spec.values.keys().map(|c| Ident(c).to_string()).collect();
+        let values: Vec<String> = spec.values.values().map(value).collect();
+        // A declared key wins over an identity that is generated always.
+        let sql = format!(
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})",
+            relation(&node.address),
+            columns.join(", "),
+            values.join(", ")
+        );
+        data(node, sql, scope, None)
+    }
+
+    fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
+        let Ok(spec) = node.spec.read::<RowSpec>() else { return Vec::new() };
+        let sql = format!("DELETE FROM {} WHERE {}", relation(&node.address), spec.condition());
+        data(node, sql, scope, Some("the row is gone"))
+    }
+
+    fn alter(&self, old: &Node, new: &Node, scope: &Scope) -> Alter {
+        let (Ok(a), Ok(b)) = (old.spec.read::<RowSpec>(), new.spec.read::<RowSpec>()) else {
+            return Alter::Refuse("its values cannot be read".into());
+        };
+        let changed: Vec<String> = b
+            .values
+            .iter()
+            .filter(|(column, v)| a.values.get(*column) != Some(v))
+            .map(|(column, v)| format!("{} = {}", Ident(column), value(v)))
+            .collect();
+        let sql = format!("UPDATE {} SET {} WHERE {}", relation(&new.address), changed.join(", "), b.condition());
+        Alter::InPlace(if changed.is_empty() { Vec::new() } else { data(new, sql, scope, Some("the values there are replaced")) })
+    }
+
+    fn rebind(&self, _node: &Node, _below: &Address, _cause: Cause, _scope: &Scope) -> Rebind {
+        Rebind::Keep
+    }
+
+    fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
+        let tables = table_of(&node.address);
+        let mut before: Vec<Address> = Vec::new();
+        for sibling in tables.iter().flat_map(|t| desired.children(t)) {
+            match sibling.address.kind() {
+                "column" | "primary key" => before.push(sibling.address.clone()),
+                // Rows that this one may refer to.
+                "foreign key" => {
+                    let targets = sibling.needs.iter().filter(|n| n.kind() == "table" && !tables.contains(n));
+                    let rows = targets.flat_map(|t| desired.children(t)).filter(|n| n.address.kind() == "row");
+                    before.extend(rows.map(|n| n.address.clone()));
+                }
+                _ => {}
+            }
+        }
+        before
+    }
+}
+
+fn data(node: &Node, sql: String, scope: &Scope, loses: Option<&str>) -> Vec<Change> {
+    let table = table_of(&node.address);
+    let change = Change::new(sql, Lock::RowExclusive, &table).data();
+    let change = match loses {
+        Some(reason) => change.hazard(Hazard::DataLoss, reason),
+        None => change,
+    };
+    super::row_security::lifted(&table, vec![change], scope)
+}

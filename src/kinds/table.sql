@@ -1,0 +1,15 @@
+select c.oid, c.relnamespace, 0, c.relowner, c.relacl::text,
+       c.relname::text,
+       c.relpersistence = 'u',
+       case when c.reloptions is null and tc.reloptions is null then null
+            else array(select o from unnest(c.reloptions) o union all select 'toast.' || o from unnest(tc.reloptions) o) end,
+       case c.relreplident when 'f' then 'full' when 'n' then 'nothing'
+            when 'i' then (select ic.relname::text from pg_index i join pg_class ic on ic.oid = i.indexrelid
+                           where i.indrelid = c.oid and i.indisreplident) end,
+       case when am.amname <> 'heap' then am.amname::text end
+from pg_class c
+left join pg_class tc on tc.oid = c.reltoastrelid
+left join pg_am am on am.oid = c.relam
+where c.relnamespace = any ($1) and c.relkind = 'r' and c.relpersistence <> 't'
+  and not c.relispartition
+  and not exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)
