@@ -5,8 +5,10 @@
 pub mod catalog;
 pub mod compile;
 pub mod declare;
+pub mod diff;
 pub mod error;
 pub mod kinds;
 pub mod model;
+pub mod plan;
 pub mod sql;
 pub mod yaml;

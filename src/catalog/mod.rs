@@ -1,3 +1,12 @@
 //! From a live database to a model: one snapshot, one query per kind.
 
 pub mod connect;
+mod depend;
+mod load;
+mod session;
+mod surroundings;
+
+pub use depend::{dependencies, Unmanaged};
+pub use load::{is_ignored, load, load_within, Loaded, Wanted};
+pub use session::{Identity, Session};
+pub use surroundings::{unmodelled, Surroundings, Unmodelled};

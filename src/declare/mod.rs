@@ -10,7 +10,7 @@ mod template;
 
 pub use files::{Source, Sources};
 pub use schema::json_schema;
-pub use settings::{Settings, Tenancy};
+pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
 
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};

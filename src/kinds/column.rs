@@ -6,7 +6,7 @@ mod written;
 
 use super::relation::relation;
 use super::*;
-use crate::sql::{name, Ident, Shape};
+use crate::sql::{name, Ident};
 pub use identity::Identity;
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +177,10 @@ impl Kind for Column {
     fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
         let spec: ColumnSpec = node.spec.read().ok()?;
         Some((format!("{} {}", Ident(node.address.name()), spec.definition(true)), change::settings(node, None, &spec)))
+    }
+
+    fn stays_with_parent(&self) -> bool {
+        true
     }
 
     fn early(&self, node: &Node) -> Option<Node> {

@@ -162,6 +162,19 @@ pub fn read_acl(acl: Option<&str>, owner: &str, grantable: &Grantable) -> (Grant
     (result, foreign)
 }
 
+/// Default privileges as `pg_default_acl` holds them, without what the role gives itself.
+pub fn default_acl(acl: &str, role: &str) -> Grants {
+    let mut grants = Grants::default();
+    for entry in array_elements(acl).iter().filter_map(|e| AclEntry::parse(e)) {
+        let grantee = entry.grantee.unwrap_or_else(|| "public".into());
+        if grantee != role {
+            let held = entry.privileges.into_iter().map(|(name, grantable)| Privilege { name: name.to_owned(), grantable });
+            grants.0.entry(grantee).or_default().extend(held);
+        }
+    }
+    grants
+}
+
 struct AclEntry {
     grantee: Option<String>,
     privileges: Vec<(&'static str, bool)>,

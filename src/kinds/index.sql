@@ -10,46 +10,56 @@ with live as materialized (
     and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
 ), operators as materialized (
   -- Per opclass: whether it is a default, whether for all types of a sort, and how it prints.
-  select o.oid, o.opcmethod, o.opcintype, o.opcdefault, o.opckeytype,
+  select o.oid, o.opcmethod, o.opcintype, o.opcdefault,
          it.typtype = 'p' or it.typispreferred as general,
          quote_ident(n.nspname) || '.' || quote_ident(o.opcname) as name
   from pg_opclass o
   join pg_namespace n on n.oid = o.opcnamespace
   join pg_type it on it.oid = o.opcintype
+), sorts as materialized (
+  select co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname) as name
+  from pg_collation co
+  join pg_namespace n on n.oid = co.collnamespace
 ), elements as (
-  select live.indexrelid, u.n, u.n > live.indnkeyatts as included,
+  select u.indexrelid, u.n, u.n > u.indnkeyatts as included,
          case
-           when u.n > live.indnkeyatts then a.attname::text
-           else coalesce(quote_ident(a.attname), pg_get_indexdef(live.indexrelid, u.n::int, false))
+           when u.n > u.indnkeyatts then a.attname::text
+           else coalesce(quote_ident(a.attname), pg_get_indexdef(u.indexrelid, u.n::int, false))
              || case when u.coll <> 0 and u.coll <> coalesce(a.attcollation, 'pg_catalog."default"'::regcollation)
-                  then (select ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
-                        from pg_collation co join pg_namespace cn on cn.oid = co.collnamespace where co.oid = u.coll)
+                  then ' COLLATE ' || sorts.name
                   else '' end
              || case
-                  when ia.attoptions is not null then
+                  when u.attoptions is not null then
                     ' ' || o.name || '(' || (select string_agg(
                       quote_ident(split_part(p, '=', 1)) || '=' || quote_literal(substr(p, strpos(p, '=') + 1)), ', ' order by p)
-                      from unnest(ia.attoptions) p) || ')'
+                      from unnest(u.attoptions) p) || ')'
                   when not o.opcdefault then ' ' || o.name
                   when a.attname is null or o.opcintype = coalesce(nullif(ty.typbasetype, 0), ty.oid) then ''
                   when exact.oid is not null or not o.general then ' ' || o.name
                   else '' end
              || case u.opt when 1 then ' DESC NULLS LAST' when 2 then ' NULLS FIRST' when 3 then ' DESC' else '' end
          end as text
-  from live
-  cross join lateral unnest(live.indkey::int2[], live.indclass::oid[], live.indcollation::oid[], live.indoption::int2[])
-    with ordinality u(att, opclass, coll, opt, n)
-  left join pg_attribute a on a.attrelid = live.indrelid and a.attnum = u.att
-  left join pg_attribute ia on ia.attrelid = live.indexrelid and ia.attnum = u.n and ia.attoptions is not null
+  from (
+    -- The attributes of the index itself number its elements; the vectors count from 0.
+    select live.indexrelid, live.indrelid, live.indnkeyatts, ia.attnum as n, ia.attoptions,
+           live.indkey[ia.attnum - 1] as att, live.indclass[ia.attnum - 1] as opclass,
+           live.indcollation[ia.attnum - 1] as coll, live.indoption[ia.attnum - 1] as opt
+    from live
+    join pg_attribute ia on ia.attrelid = live.indexrelid and ia.attnum > 0
+    offset 0
+  ) u
+  left join pg_attribute a on a.attrelid = u.indrelid and a.attnum = u.att
   left join pg_type ty on ty.oid = a.atttypid
+  left join sorts on sorts.oid = u.coll
   left join operators o on o.oid = u.opclass
   left join operators exact on exact.opcdefault and exact.opcmethod = o.opcmethod and exact.oid <> o.oid
     and exact.opcintype = coalesce(nullif(ty.typbasetype, 0), ty.oid)
 ), keys as (
+  -- Sorted once, not once per aggregate and group.
   select indexrelid,
-         array_agg(text order by n) filter (where not included) as keys,
-         coalesce(array_agg(text order by n) filter (where included), '{}') as include
-  from elements
+         array_agg(text) filter (where not included) as keys,
+         coalesce(array_agg(text) filter (where included), '{}') as include
+  from (select * from elements order by indexrelid, n) e
   group by indexrelid
 )
 select live.indexrelid, live.indrelid, 0, null::oid, null::text,

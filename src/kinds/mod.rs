@@ -12,18 +12,23 @@ pub mod form;
 pub mod check;
 pub mod column;
 mod domain;
+mod early;
 mod enumeration;
 mod exclusion;
 mod extension;
 pub mod foreign_key;
 pub mod function;
+mod included;
 mod index;
+mod key;
 mod materialized_view;
 mod policy;
 pub mod primary_key;
 mod procedure;
+mod query;
 mod registry;
 pub mod relation;
+pub mod routine;
 pub mod row;
 pub mod row_security;
 mod schema;
@@ -36,7 +41,7 @@ mod view;
 pub use change::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use form::{Form, Key};
-pub use registry::{child_sections, find, kind_of_path, kind_of, KINDS};
+pub use registry::{child_sections, find, kind_of, kind_of_path, rank, KINDS};
 
 use crate::error::Result;
 use crate::model::{Address, Model, Node, Spec};
@@ -158,6 +163,16 @@ pub trait Kind: Sync {
     fn clause(&self, node: &Node, scope: &Scope) -> Option<(String, Vec<Change>)> {
         let _ = (node, scope);
         None
+    }
+
+    /// Whether it is made of data, so that it is never recreated.
+    fn holds_rows(&self) -> bool {
+        false
+    }
+
+    /// Whether it must ride, because the parent would be a lesser thing without it.
+    fn stays_with_parent(&self) -> bool {
+        false
     }
 
     /// A lesser form that can be created first when the whole is part of a cycle.

@@ -51,3 +51,8 @@ pub fn kind_of_path(segment: &str) -> Option<&'static str> {
 pub fn child_sections(parent: &str) -> impl Iterator<Item = (&'static Section, &'static dyn Kind)> + '_ {
     KINDS.iter().flat_map(|kind| kind.sections().iter().map(move |s| (s, *kind))).filter(move |(s, _)| s.parent == parent)
 }
+
+/// The place of a kind in the registry.
+pub fn rank(name: &str) -> usize {
+    KINDS.iter().position(|k| k.name() == name).unwrap_or(KINDS.len())
+}

@@ -167,6 +167,10 @@ impl Kind for Table {
         Some(Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address)))
     }
 
+    fn holds_rows(&self) -> bool {
+        true
+    }
+
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         vec![("relation".into(), relation(&node.address)), ("type".into(), relation(&node.address))]
     }

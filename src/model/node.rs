@@ -45,6 +45,8 @@ pub struct Node {
     pub needs: Vec<Address>,
     /// How to get there from other states; never compared, no-ops once fulfilled.
     pub hints: Option<Box<Hints>>,
+    /// Other texts that the server prints for the same thing, each with the one in the spec.
+    pub prints: Vec<(String, String)>,
 }
 
 /// What a declaration says about the way from an older state.
@@ -67,7 +69,7 @@ pub struct Hints {
 
 impl Node {
     pub fn new(address: Address, spec: Spec) -> Self {
-        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None }
+        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None, prints: Vec::new() }
     }
 }
 

@@ -3,12 +3,15 @@
 //! [`literal`].
 
 pub mod column;
+mod columns;
+pub mod foreign_key;
 mod fragment;
 pub mod name;
 mod parser;
 mod quote;
 mod references;
 
+pub use columns::columns;
 pub use fragment::{Fragment, Mistake, Shape};
 pub use parser::tokens;
 pub use quote::{literal, qualified, Ident};

@@ -1,0 +1,120 @@
+//! Who depends on whom: one plain scan of `pg_depend`, resolved in memory.
+//!
+//! PostgreSQL hangs dependencies on things that are parts of others here: a default, a rewrite rule, a
+//! row type, the index of a constraint. `parts` says whose they are.
+
+use super::load::Loaded;
+use super::session::Session;
+use crate::error::Result;
+use crate::model::{Address, Model};
+use std::collections::HashMap;
+
+/// Something live that depends on what is managed and is itself not: what it is, in PostgreSQL's words.
+pub type Unmanaged = HashMap<Address, Vec<String>>;
+
+const PARTS: &str = "\
+select 'pg_attrdef'::regclass::oid, oid, 'pg_class', adrelid, adnum::int4 from pg_attrdef where adrelid >= 16384
+union all select 'pg_rewrite'::regclass, oid, 'pg_class', ev_class, 0 from pg_rewrite where ev_class >= 16384 and rulename = '_RETURN'
+union all select 'pg_type'::regclass, oid, 'pg_class', typrelid, 0 from pg_type where typrelid >= 16384
+union all select 'pg_type'::regclass, typarray, 'pg_type', oid, 0 from pg_type where typarray >= 16384 and typrelid = 0
+union all select 'pg_type'::regclass, typarray, 'pg_class', typrelid, 0 from pg_type where typarray >= 16384 and typrelid >= 16384
+union all select 'pg_class'::regclass, conindid, 'pg_constraint', oid, 0 from pg_constraint where conindid >= 16384 and contype in ('p', 'u', 'x')
+union all select 'pg_constraint'::regclass, oid, 'pg_class', conrelid, conkey[1]::int4 from pg_constraint where contype = 'n' and conrelid >= 16384
+union all select 'pg_constraint'::regclass, oid, 'pg_type', contypid, 0 from pg_constraint where contypid >= 16384
+union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid from pg_depend
+  where classid = 'pg_class'::regclass and deptype = 'i' and refclassid = 'pg_class'::regclass and refobjsubid > 0";
+
+const SCAN: &str = "\
+select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
+from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
+
+/// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
+pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
+    let client = &session.client;
+    let mut names: HashMap<u32, String> = HashMap::new();
+    let mut classes: HashMap<String, u32> = HashMap::new();
+    for row in client.query("select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'", &[]).await? {
+        let (oid, name): (u32, String) = (row.try_get(0)?, row.try_get(1)?);
+        classes.insert(name.clone(), oid);
+        names.insert(oid, name);
+    }
+    let class_of = |name: &str| classes.get(name).copied().unwrap_or_default();
+    let known: HashMap<(u32, u32, i32), &Address> =
+        loaded.ids.iter().map(|((class, oid, sub), address)| ((class_of(class), *oid, *sub), address)).collect();
+    let mut parts: HashMap<(u32, u32), (u32, u32, i32)> = HashMap::new();
+    for row in client.query(PARTS, &[]).await? {
+        let class: &str = row.try_get(2)?;
+        parts.insert((row.try_get(0)?, row.try_get(1)?), (class_of(class), row.try_get(3)?, row.try_get(4)?));
+    }
+    let resolve = |class: u32, oid: u32, sub: i32| -> Option<&Address> {
+        let (mut class, mut oid, mut sub) = (class, oid, sub);
+        // A part of a part (the array type of a row type) is two steps away; no chain is longer.
+        for _ in 0..3 {
+            let found = known.get(&(class, oid, sub)).or_else(|| known.get(&(class, oid, 0)));
+            if let Some(address) = found {
+                return Some(address);
+            }
+            if let Some(extension) = loaded.members.get(&(class, oid)) {
+                return Some(extension);
+            }
+            (class, oid, sub) = *parts.get(&(class, oid))?;
+        }
+        None
+    };
+    let mut needs: HashMap<Address, Vec<Address>> = HashMap::new();
+    let mut unknown: HashMap<Address, Vec<(u32, u32, i32)>> = HashMap::new();
+    for row in client.query(SCAN, &[]).await? {
+        let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let on = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        let Some(on) = on else { continue };
+        let internal: bool = row.try_get(6)?;
+        match resolve(class, oid, sub) {
+            Some(address) if !address.is_within(on) => needs.entry(address.clone()).or_default().push(on.clone()),
+            Some(_) => {}
+            None if internal || on.kind() == "extension" || on.kind() == "schema" => {}
+            None => unknown.entry(on.clone()).or_default().push((class, oid, sub)),
+        }
+    }
+    let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
+    for node in &mut nodes {
+        if let Some(mut found) = needs.remove(&node.address) {
+            found.append(&mut node.needs);
+            found.sort();
+            found.dedup();
+            node.needs = found;
+        }
+    }
+    loaded.model = Model::new(nodes);
+    describe(session, unknown).await
+}
+
+/// What the unmanaged dependents are; PostgreSQL's own internals (the triggers behind foreign keys) are
+/// left out.
+async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i32)>>) -> Result<Unmanaged> {
+    let mut unmanaged = Unmanaged::new();
+    let mut wanted: Vec<((u32, u32, i32), Address)> =
+        unknown.into_iter().flat_map(|(on, ids)| ids.into_iter().map(move |id| (id, on.clone()))).collect();
+    wanted.sort();
+    let classes: Vec<u32> = wanted.iter().map(|((class, _, _), _)| *class).collect();
+    let oids: Vec<u32> = wanted.iter().map(|((_, oid, _), _)| *oid).collect();
+    let subs: Vec<i32> = wanted.iter().map(|((_, _, sub), _)| *sub).collect();
+    let rows = session
+        .client
+        .query(
+            "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub)
+             from unnest($1::oid[], $2::oid[], $3::int4[]) with ordinality w (class, oid, sub, n)
+             left join pg_trigger t on w.class = 'pg_trigger'::regclass and t.oid = w.oid
+             where t.tgisinternal is not true",
+            &[&classes, &oids, &subs],
+        )
+        .await?;
+    for row in rows {
+        let n: i64 = row.try_get(0)?;
+        let text: Option<String> = row.try_get(1)?;
+        let at = usize::try_from(n - 1).ok().and_then(|n| wanted.get(n));
+        if let (Some((_, on)), Some(text)) = (at, text) {
+            unmanaged.entry(on.clone()).or_default().push(text);
+        }
+    }
+    Ok(unmanaged)
+}

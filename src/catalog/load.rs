@@ -1,0 +1,316 @@
+//! Reads what is managed from a live database into a model: one query per kind, never one per table.
+//!
+//! Parents come before children in the registry, so that each row finds its parent's address by OID.
+//! OIDs stay in here and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
+//! an extension or is of no modelled kind) is not read either.
+
+use super::session::{for_major, Session};
+use crate::error::{Error, Result};
+use crate::kinds::{self, facet, Catalog, Facet, Kind};
+use crate::model::{Address, Model, Node};
+use futures_util::TryStreamExt;
+use std::collections::{HashMap, HashSet};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+/// What is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The schemas that are owned.
+    pub schemas: Vec<String>,
+    /// Patterns of what is left alone: `public.alembic_version`, `public.tmp_*`.
+    pub ignore: Vec<String>,
+    /// Reference rows to look for, as declared.
+    pub rows: Vec<Node>,
+}
+
+/// (catalog, OID, sub) of a thing in this one database.
+pub type Id = (&'static str, u32, i32);
+
+/// What was read.
+pub struct Loaded {
+    pub model: Model,
+    /// Where each OID went.
+    pub ids: HashMap<Id, Address>,
+    /// Extension by the (catalog, OID) of its members.
+    pub members: HashMap<(u32, u32), Address>,
+    /// What the role may not read, in words.
+    pub unchecked: Vec<String>,
+    /// Grants that somebody other than the owner made: reported, never touched.
+    pub foreign_grants: Vec<(Address, String)>,
+}
+
+/// Attempts when something vanishes while it is being printed.
+const ATTEMPTS: usize = 5;
+
+/// Reads the model in one snapshot. A concurrent DROP makes a print fail; then all is read again.
+pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
+    let mut attempt = 1;
+    loop {
+        session.snapshot().await?;
+        match read(session, wanted).await {
+            Ok(loaded) => return Ok(loaded),
+            Err(Failure::Vanished(_)) if attempt < ATTEMPTS => {
+                session.release().await?;
+                attempt += 1;
+            }
+            Err(Failure::Vanished(error) | Failure::Other(error)) => return Err(error.while_("reading the catalog")),
+        }
+    }
+}
+
+/// Reads the model in the transaction that is open already.
+pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
+    read(session, wanted).await.map_err(|failure| match failure {
+        Failure::Vanished(error) | Failure::Other(error) => error.while_("reading the catalog"),
+    })
+}
+
+enum Failure {
+    /// Something was dropped after the snapshot was taken.
+    Vanished(Error),
+    Other(Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let vanished = error.code().is_some_and(|code| {
+            [SqlState::INTERNAL_ERROR, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_FUNCTION].contains(code)
+        });
+        if vanished {
+            Self::Vanished(error.into())
+        } else {
+            Self::Other(error.into())
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded, Failure> {
+    let client = &session.client;
+    let rows = client.query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas]).await?;
+    let schemas: Vec<u32> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+    let mut reader = Reader {
+        wanted,
+        major: session.major,
+        roles: HashMap::new(),
+        members: HashMap::new(),
+        extensions: HashMap::new(),
+        classes: HashMap::new(),
+        nodes: Vec::new(),
+        ids: HashMap::new(),
+        foreign_grants: Vec::new(),
+        hidden: HashSet::new(),
+    };
+    for row in client.query("select oid, rolname::text from pg_roles", &[]).await? {
+        reader.roles.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    for row in client.query("select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'", &[]).await? {
+        reader.classes.insert(row.try_get(1)?, row.try_get(0)?);
+    }
+    for row in client.query("select d.classid, d.objid, e.extname::text from pg_depend d join pg_extension e on e.oid = d.refobjid where d.deptype = 'e' and d.refclassid = 'pg_extension'::regclass", &[]).await? {
+        let address = Address::root("extension", row.try_get(2)?);
+        reader.members.insert((row.try_get(0)?, row.try_get(1)?), address);
+    }
+    for kind in kinds::KINDS {
+        let Some(catalog) = kind.catalog() else { continue };
+        let query = for_major(catalog.query, session.major);
+        let parameters: [&(dyn ToSql + Sync); 1] = [&schemas];
+        let stream = client.query_raw(&query, parameters).await?;
+        futures_util::pin_mut!(stream);
+        while let Some(row) = stream.try_next().await? {
+            reader.row(*kind, &catalog, &row)?;
+        }
+    }
+    let comments = "select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
+    let mut found = HashMap::new();
+    for row in client.query(comments, &[&schemas]).await? {
+        let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let text: String = row.try_get(3)?;
+        found.insert((class, oid, sub), text);
+    }
+    reader.comments(&found);
+    let unchecked = rows_of(session, wanted, &mut reader).await?;
+    let Reader { nodes, ids, members, foreign_grants, .. } = reader;
+    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants })
+}
+
+struct Reader<'a> {
+    wanted: &'a Wanted,
+    major: u32,
+    roles: HashMap<u32, String>,
+    members: HashMap<(u32, u32), Address>,
+    extensions: HashMap<u32, Address>,
+    classes: HashMap<String, u32>,
+    nodes: Vec<Node>,
+    ids: HashMap<Id, Address>,
+    foreign_grants: Vec<(Address, String)>,
+    /// Positions in `nodes` of things whose comment is not theirs to say.
+    hidden: HashSet<usize>,
+}
+
+impl Reader<'_> {
+    fn row(&mut self, kind: &dyn Kind, catalog: &Catalog, row: &tokio_postgres::Row) -> Result<()> {
+        let (oid, parent_oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let class = self.classes.get(catalog.class).copied().unwrap_or_default();
+        if sub == 0 && self.members.contains_key(&(class, oid)) {
+            return Ok(());
+        }
+        let parent = match (catalog.parent, parent_oid) {
+            ("", _) => None,
+            (parent_class, _) => match self.ids.get(&(parent_class, parent_oid, 0)) {
+                Some(address) => Some(address.clone()),
+                None => return Ok(()),
+            },
+        };
+        let found = kind.read(row, parent.as_ref())?;
+        let address = match &parent {
+            Some(parent) => parent.child(kind.name(), &found.name),
+            None => Address::root(kind.name(), &found.name),
+        };
+        if is_ignored(&address, &self.wanted.ignore) {
+            return Ok(());
+        }
+        let mut node = Node::new(address.clone(), found.spec);
+        node.order = found.order;
+        let owner: Option<u32> = row.try_get(3)?;
+        let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
+        if let Some(grantable) = kind.grantable(&node, self.major) {
+            let acl: Option<&str> = row.try_get(4)?;
+            if acl.is_some() || grantable.column.is_none() {
+                let (grants, foreign) = facet::read_acl(acl, owner.as_deref().unwrap_or_default(), &grantable);
+                self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
+                node.grants = Some(Box::new(grants));
+            } else {
+                node.grants = Some(Box::default());
+            }
+        }
+        node.owner = owner.filter(|_| kind.facets().contains(&Facet::Owner)).map(Into::into);
+        if !kind.facets().contains(&Facet::Comment) {
+            self.hidden.insert(self.nodes.len());
+        }
+        if kind.name() == "extension" {
+            self.extensions.insert(oid, address.clone());
+        }
+        self.ids.insert((catalog.class, oid, sub), address);
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    fn comments(&mut self, found: &HashMap<(u32, u32, i32), String>) {
+        if found.is_empty() {
+            return;
+        }
+        let mut by_address: HashMap<&Address, &String> = HashMap::new();
+        for ((class, oid, sub), address) in &self.ids {
+            let class = self.classes.get(*class).copied().unwrap_or_default();
+            if let Some(text) = found.get(&(class, *oid, *sub)) {
+                by_address.insert(address, text);
+            }
+        }
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            if let (Some(text), false) = (by_address.get(&node.address), self.hidden.contains(&at)) {
+                node.comment = Some(text.as_str().into());
+            }
+        }
+    }
+}
+
+/// Reads the declared reference rows. What the role may not read is said, not taken for absent.
+async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader<'_>) -> std::result::Result<Vec<String>, Failure> {
+    let mut unchecked = Vec::new();
+    let known: HashSet<Address> = reader.nodes.iter().filter(|n| matches!(n.address.kind(), "table" | "column")).map(|n| n.address.clone()).collect();
+    for row in &wanted.rows {
+        let Some((sql, spec)) = kinds::row::probe(row) else { continue };
+        let Some(table) = row.address.parent() else { continue };
+        // Columns that are not there yet have no value; without the key there is no row at all.
+        let present: Vec<&String> = spec.values.keys().filter(|c| known.contains(&table.child("column", c))).collect();
+        if !known.contains(&table) || spec.key.iter().any(|c| !present.contains(&c)) {
+            continue;
+        }
+        let (sql, spec) = if present.len() == spec.values.len() {
+            (sql, spec)
+        } else {
+            let mut spec = spec.clone();
+            spec.values.retain(|c, _| known.contains(&table.child("column", c)));
+            let narrowed = Node::new(row.address.clone(), crate::model::Spec::of(&spec));
+            match kinds::row::probe(&narrowed) {
+                Some(probe) => probe,
+                None => continue,
+            }
+        };
+        let transaction = session.client.batch_execute("SAVEPOINT pgplumb_row").await;
+        transaction?;
+        match session.client.query(&sql, &[]).await {
+            Ok(found) => {
+                for values in found {
+                    reader.nodes.push(kinds::row::found(row, spec.clone(), values.try_get(0)?));
+                }
+                session.client.batch_execute("RELEASE pgplumb_row").await?;
+            }
+            Err(error) => {
+                session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
+                unchecked.push(format!("{}: {}", row.address, Error::from(error)));
+            }
+        }
+    }
+    Ok(unchecked)
+}
+
+/// Whether a pattern names the address or something above it. `*` stands for any characters.
+pub fn is_ignored(address: &Address, patterns: &[String]) -> bool {
+    if patterns.is_empty() {
+        return false;
+    }
+    let mut path = String::new();
+    let mut names = address.segments().map(|(_, name)| name);
+    names.any(|name| {
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(name);
+        patterns.iter().any(|pattern| matches(pattern, &path))
+    })
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let parts: Vec<&str> = pattern.split('*').collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return pattern == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.len() >= last.len() && rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_ignored, matches};
+    use crate::model::Address;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        let cases = [
+            ("public.alembic_version", "public.alembic_version", true),
+            ("public.tmp_*", "public.tmp_a", true),
+            ("public.tmp_*", "public.atmp_a", false),
+            ("*.x", "public.x", true),
+            ("a*b*c", "aXbYc", true),
+            ("a*bc", "abc", true),
+            ("ab*b", "ab", false),
+        ];
+        for (pattern, text, wanted) in cases {
+            assert_eq!(matches(pattern, text), wanted, "{pattern} {text}");
+        }
+        let column = Address::root("schema", "public").child("table", "alembic_version").child("column", "x");
+        assert!(is_ignored(&column, &["public.alembic_version".into()]));
+    }
+}

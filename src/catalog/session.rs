@@ -1,0 +1,141 @@
+//! A connection on which everything prints the same, whatever the server, database or role has set.
+
+use super::connect::{connect, Target};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client;
+
+/// What changes how things are printed or stored, fixed. Each of these may be set by ALTER ROLE or ALTER
+/// DATABASE; `row_security = off` turns rows that a policy would hide into an error.
+const SETTINGS: &[(&str, &str)] = &[
+    ("search_path", ""),
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("quote_all_identifiers", "off"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+    ("xmloption", "content"),
+    ("default_tablespace", ""),
+    ("default_table_access_method", "heap"),
+    ("standard_conforming_strings", "on"),
+    ("transform_null_equals", "off"),
+    ("backslash_quote", "safe_encoding"),
+    ("check_function_bodies", "off"),
+    ("row_security", "off"),
+    ("session_replication_role", "origin"),
+    ("default_transaction_isolation", "read committed"),
+    ("default_transaction_read_only", "off"),
+    ("default_transaction_deferrable", "off"),
+    ("client_min_messages", "warning"),
+    ("statement_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("jit", "off"),
+];
+
+/// Settings that only a superuser may change; where they are as wanted already, nothing is asked.
+const PRIVILEGED: &[&str] = &["session_replication_role"];
+
+/// Which server and database this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `pg_control_system().system_identifier`; None where the role may not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    pub database: String,
+    pub database_oid: u32,
+}
+
+/// An open connection with fixed settings.
+pub struct Session {
+    pub client: Client,
+    /// The server's major version.
+    pub major: u32,
+    /// `server_version`, such as `16.14`.
+    pub version: String,
+    pub identity: Identity,
+    /// The role that statements run as.
+    pub role: String,
+    pub superuser: bool,
+}
+
+impl Session {
+    /// Connects and fixes the settings.
+    pub async fn open(target: &Target) -> Result<Self> {
+        let client = connect(target).await?;
+        let mut sql = String::from("SET ROLE NONE;");
+        for (name, value) in SETTINGS {
+            if PRIVILEGED.contains(name) {
+                let condition = format!("current_setting('{name}') <> '{value}'");
+                sql.push_str(&format!("SELECT set_config('{name}', '{value}', false) WHERE {condition};"));
+            } else {
+                sql.push_str(&format!("SELECT set_config('{name}', '{value}', false);"));
+            }
+        }
+        client.batch_execute(&sql).await.map_err(|e| Error::from(e).while_("fixing the session's settings"))?;
+        let row = client
+            .query_one(
+                "select current_setting('server_version_num')::int, current_setting('server_version'), current_database()::text, \
+                 (select oid from pg_database where datname = current_database()), current_user::text, \
+                 (select rolsuper from pg_roles where rolname = current_user)",
+                &[],
+            )
+            .await?;
+        let number: i32 = row.try_get(0)?;
+        let version: String = row.try_get(1)?;
+        let major = u32::try_from(number / 10_000).unwrap_or(0);
+        let supported = crate::declare::OLDEST..=crate::declare::NEWEST;
+        if !supported.contains(&major) {
+            let hint = format!("supported are {} to {}", supported.start(), supported.end());
+            return Err(Error::new(format!("the server is PostgreSQL {version}")).with_hint(hint));
+        }
+        let system = client.query_one("select system_identifier::text from pg_control_system()", &[]).await;
+        let identity = Identity {
+            system: system.ok().and_then(|row| row.try_get(0).ok()),
+            database: row.try_get(2)?,
+            database_oid: row.try_get(3)?,
+        };
+        let version = version.split(' ').next().unwrap_or_default().to_owned();
+        Ok(Self { client, major, version, identity, role: row.try_get(4)?, superuser: row.try_get(5)? })
+    }
+
+    /// Begins the one transaction that everything is read in.
+    pub async fn snapshot(&self) -> Result<()> {
+        Ok(self.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+    }
+
+    /// Ends it.
+    pub async fn release(&self) -> Result<()> {
+        Ok(self.client.batch_execute("ROLLBACK").await?)
+    }
+}
+
+/// Chooses by server major in a catalog query: `[[15: new | old]]`.
+pub fn for_major(query: &str, major: u32) -> String {
+    let mut text = String::with_capacity(query.len());
+    let mut rest = query;
+    while let Some(start) = rest.find("[[") {
+        text.push_str(&rest[..start]);
+        let Some(end) = rest[start..].find("]]") else { break };
+        let choice = &rest[start + 2..start + end];
+        let (from, both) = choice.split_once(':').unwrap_or(("0", choice));
+        let (new, old) = both.split_once(" |").unwrap_or((both, ""));
+        let chosen = if from.trim().parse().is_ok_and(|from: u32| major >= from) { new } else { old };
+        text.push_str(chosen.trim());
+        rest = &rest[start + end + 2..];
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_major;
+
+    #[test]
+    fn majors_choose() {
+        let query = "select [[15: i.x | false]], a[1] [[18: left join y | ]] from t";
+        assert_eq!(for_major(query, 14), "select false, a[1]  from t");
+        assert_eq!(for_major(query, 18), "select i.x, a[1] left join y from t");
+    }
+}

@@ -1,0 +1,81 @@
+//! What a plan has to know of a database besides its model: sizes, default privileges, and what stands in
+//! owned schemas without being managed.
+
+use super::load::Loaded;
+use super::session::Session;
+use crate::error::Result;
+use crate::kinds::facet;
+use crate::model::{Address, Grants, Privilege};
+use std::collections::HashMap;
+
+/// Sizes and default privileges.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Estimated rows of tables: 0 only if they are certainly empty.
+    pub sizes: HashMap<Address, u64>,
+    /// Default privileges of the applying role, by class letter and schema ("" for all schemas).
+    pub default_grants: Vec<(char, String, Grants)>,
+    /// The raw rows of default privileges, for the fingerprint.
+    pub default_acl: Vec<String>,
+}
+
+impl Surroundings {
+    pub async fn read(session: &Session, loaded: &Loaded) -> Result<Self> {
+        let mut surroundings = Self::default();
+        let sizes = "select c.oid, case when c.reltuples > 0 then c.reltuples::int8
+                     else (pg_relation_size(c.oid) / 100)::int8 end
+                     from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
+        for row in session.client.query(sizes, &[]).await? {
+            let rows: Option<i64> = row.try_get(1)?;
+            if let Some(address) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
+                let rows = rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+                surroundings.sizes.insert(address.clone(), rows);
+            }
+        }
+        let defaults = "select d.defaclobjtype::text, coalesce(n.nspname::text, ''), d.defaclacl::text
+                        from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
+                        where d.defaclrole = (select oid from pg_roles where rolname = current_user)
+                        order by 1, 2";
+        for row in session.client.query(defaults, &[]).await? {
+            let (class, schema, acl): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            surroundings.default_acl.push(format!("{class} {schema} {acl}"));
+            let class = class.chars().next().unwrap_or('-');
+            surroundings.default_grants.push((class, schema, facet::default_acl(&acl, &session.role)));
+        }
+        Ok(surroundings)
+    }
+
+    /// What default privileges give on a new thing of a class in a schema.
+    pub fn grants(&self, class: char, schema: &str) -> Grants {
+        let mut all = Grants::default();
+        for (of, within, grants) in &self.default_grants {
+            if *of == class && (within.is_empty() || within == schema) {
+                for (role, held) in &grants.0 {
+                    let list: &mut Vec<Privilege> = all.0.entry(role.clone()).or_default();
+                    list.extend(held.iter().cloned());
+                    list.sort();
+                    list.dedup();
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Something in an owned schema that no kind models.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Unmodelled {
+    /// PostgreSQL's words for it: `foreign table public.f`.
+    pub what: String,
+}
+
+/// Lists what stands in the schemas and is not modelled: it is never touched.
+pub async fn unmodelled(session: &Session, schemas: &[String]) -> Result<Vec<Unmodelled>> {
+    let rows = session.client.query(include_str!("unmodelled.sql"), &[&schemas]).await?;
+    let mut list = Vec::new();
+    for row in rows {
+        list.push(Unmodelled { what: row.try_get(0)? });
+    }
+    list.sort();
+    Ok(list)
+}

@@ -1,0 +1,92 @@
+//! Differences: a merge-join of two models. Knows no kind.
+
+use crate::kinds::facet;
+use crate::model::{Model, Node};
+use serde_json::Value;
+use std::cmp::Ordering;
+
+/// One address at which two models differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Delta<'a> {
+    pub old: Option<&'a Node>,
+    pub new: Option<&'a Node>,
+    /// Whether the specs differ, beyond owner, comment and grants.
+    pub spec: bool,
+}
+
+impl<'a> Delta<'a> {
+    /// The node on either side, the new one first.
+    pub fn node(&self) -> Option<&'a Node> {
+        self.new.or(self.old)
+    }
+}
+
+/// All differences, sorted by address.
+pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
+    let mut deltas = Vec::new();
+    let (mut old, mut new) = (actual.nodes().iter().peekable(), desired.nodes().iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return deltas,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.address.cmp(&b.address),
+        };
+        match order {
+            Ordering::Less => deltas.push(Delta { old: old.next(), new: None, spec: true }),
+            Ordering::Greater => deltas.push(Delta { old: None, new: new.next(), spec: true }),
+            Ordering::Equal => {
+                if let (Some(a), Some(b)) = (old.next(), new.next()) {
+                    let spec = !same_spec(a, b);
+                    if spec || facet::differ(a, b) {
+                        deltas.push(Delta { old: Some(a), new: Some(b), spec });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the live spec is the desired one, or becomes it when each text in it that the server also
+/// prints for the desired thing is taken for that.
+fn same_spec(actual: &Node, desired: &Node) -> bool {
+    if actual.spec == desired.spec {
+        return true;
+    }
+    if desired.prints.is_empty() {
+        return false;
+    }
+    let (Ok(mut a), Ok(b)) = (actual.spec.read::<Value>(), desired.spec.read::<Value>()) else { return false };
+    settle(&mut a, &desired.prints);
+    a == b
+}
+
+fn settle(value: &mut Value, prints: &[(String, String)]) {
+    match value {
+        Value::String(text) => {
+            if let Some((_, settled)) = prints.iter().find(|(print, _)| print == text) {
+                *text = settled.clone();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|v| settle(v, prints)),
+        Value::Object(map) => map.values_mut().for_each(|v| settle(v, prints)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::diff;
+    use crate::model::{Address, Model, Node, Spec};
+
+    #[test]
+    fn texts_of_one_meaning_are_equal() {
+        let node = |spec: &str| Node::new(Address::root("schema", "a"), Spec::from_json(spec));
+        let mut desired = node(r#"{"expression":"b"}"#);
+        desired.prints = vec![("a".into(), "b".into())];
+        let desired = Model::new(vec![desired]);
+        assert!(diff(&Model::new(vec![node(r#"{"expression":"a"}"#)]), &desired).is_empty());
+        assert_eq!(diff(&Model::new(vec![node(r#"{"expression":"c"}"#)]), &desired).len(), 1);
+        assert_eq!(diff(&Model::default(), &desired).len(), 1);
+    }
+}

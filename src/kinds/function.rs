@@ -1,0 +1,79 @@
+//! Functions (manual, CREATE FUNCTION).
+
+use super::*;
+
+/// The function kind.
+pub struct Function;
+
+const WORD: &str = "FUNCTION";
+
+impl Kind for Function {
+    fn name(&self) -> &'static str {
+        "function"
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &[Section { parent: "", key: "functions", many: Many::Named, doc: "Functions by name with argument list." }]
+    }
+
+    fn form(&self) -> &'static Form {
+        &routine::FUNCTION
+    }
+
+    fn facets(&self) -> &'static [Facet] {
+        &[Facet::Owner, Facet::Comment, Facet::Grants]
+    }
+
+    fn declare(&self, _parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
+        routine::declare(self.name(), name, yaml, out);
+    }
+
+    fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
+        routine::write(node)
+    }
+
+    fn catalog(&self) -> Option<Catalog> {
+        let query = concat!(include_str!("routine.sql"), include_str!("function.sql"));
+        Some(Catalog { class: "pg_proc", parent: "pg_namespace", query })
+    }
+
+    fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
+        routine::read(row)
+    }
+
+    fn phrase(&self, node: &Node) -> String {
+        routine::phrase(WORD, &node.address)
+    }
+
+    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+        routine::create(WORD, node, scope)
+    }
+
+    fn drop(&self, node: &Node, _scope: &Scope) -> Vec<Change> {
+        routine::drop(WORD, node)
+    }
+
+    fn alter(&self, old: &Node, new: &Node, _scope: &Scope) -> Alter {
+        routine::alter(WORD, old, new)
+    }
+
+    fn rename(&self, node: &Node, to: &str) -> Option<Change> {
+        routine::rename(WORD, node, to)
+    }
+
+    fn early(&self, node: &Node) -> Option<Node> {
+        routine::early(node)
+    }
+
+    fn slots(&self, node: &Node) -> Vec<(String, String)> {
+        routine::slots(node)
+    }
+
+    fn rebind(&self, node: &Node, _below: &Address, cause: Cause, _scope: &Scope) -> Rebind {
+        routine::rebind(node, cause)
+    }
+
+    fn grantable(&self, node: &Node, _major: u32) -> Option<Grantable> {
+        Some(routine::grantable(WORD, node))
+    }
+}

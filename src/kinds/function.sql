@@ -1,0 +1,1 @@
+  and p.prokind in ('f', 'w')

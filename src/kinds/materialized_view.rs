@@ -1,0 +1,166 @@
+//! Materialized views (manual, CREATE MATERIALIZED VIEW). Their rows are derived: nothing is lost with them
+//! but the time it takes to fill them again.
+
+use super::query::{Body, Written};
+use super::relation::relation;
+use super::*;
+use crate::sql::Ident;
+use serde::{Deserialize, Serialize};
+
+/// The materialized view kind.
+pub struct MaterializedView;
+
+/// A materialized view: its query and how it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaterializedViewSpec {
+    #[serde(flatten)]
+    pub body: Body,
+    /// Storage parameters as `name=value`, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
+    /// Table access method; None is heap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Whether it has been filled; it cannot be read before.
+    pub populated: bool,
+}
+
+static FORM: Form = Form::Record(&[
+    query::WAS,
+    query::QUERY,
+    query::FILE,
+    query::COLUMNS,
+    Key { name: "with", form: Form::Map(&Form::Text), doc: "Storage parameters, such as fillfactor." },
+    Key { name: "method", form: Form::Name, doc: "Table access method." },
+    Key { name: "with_data", form: Form::Flag, doc: "Whether it is filled; true if absent." },
+]);
+
+impl Kind for MaterializedView {
+    fn name(&self) -> &'static str {
+        "materialized view"
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &[Section { parent: "", key: "materialized_views", many: Many::Named, doc: "Materialized views by name." }]
+    }
+
+    fn form(&self) -> &'static Form {
+        &FORM
+    }
+
+    fn facets(&self) -> &'static [Facet] {
+        &[Facet::Owner, Facet::Comment, Facet::Grants]
+    }
+
+    fn declare(&self, _parent: Option<&Address>, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
+        let Some(address) = out.address(self.name(), name) else { return };
+        let Some(written) = Written::read(name, yaml, out) else { return };
+        let mut with: Vec<String> = yaml.get("with").into_iter().flat_map(table::parameters).collect();
+        with.sort();
+        let spec = MaterializedViewSpec {
+            body: written.body.clone(),
+            with,
+            method: yaml.text("method").map(|s| s.text.clone()),
+            populated: yaml.text("with_data").is_none() || yaml.flag("with_data"),
+        };
+        written.fragments(yaml, out.add(address, &spec, &name.pos));
+    }
+
+    fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
+        let MaterializedViewSpec { body, with, method, populated } = node.spec.read().ok()?;
+        let mut yaml = serde_yaml::Mapping::new();
+        body.write(&mut yaml);
+        if !with.is_empty() {
+            yaml.insert("with".into(), table::write_parameters(&with));
+        }
+        if let Some(method) = method {
+            yaml.insert("method".into(), method.into());
+        }
+        if !populated {
+            yaml.insert("with_data".into(), false.into());
+        }
+        Some(Value::Mapping(yaml))
+    }
+
+    fn catalog(&self) -> Option<Catalog> {
+        Some(Catalog { class: "pg_class", parent: "pg_namespace", query: include_str!("materialized_view.sql") })
+    }
+
+    fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
+        let at = Catalog::FIRST;
+        let with: Option<Vec<String>> = row.try_get(at + 6)?;
+        let mut spec = MaterializedViewSpec {
+            body: Body::from_row(row, at + 1)?,
+            with: with.unwrap_or_default(),
+            method: row.try_get(at + 7)?,
+            populated: row.try_get(at + 8)?,
+        };
+        spec.with.sort();
+        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+    }
+
+    fn phrase(&self, node: &Node) -> String {
+        format!("MATERIALIZED VIEW {}", relation(&node.address))
+    }
+
+    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+        let Ok(spec) = node.spec.read::<MaterializedViewSpec>() else { return Vec::new() };
+        let MaterializedViewSpec { body, with, method, populated } = &spec;
+        let mut sql = format!("CREATE MATERIALIZED VIEW {}", body.named(&node.address));
+        if let Some(method) = method {
+            sql.push_str(&format!(" USING {}", Ident(method)));
+        }
+        if !with.is_empty() {
+            sql.push_str(&format!(" WITH ({})", table::sql_parameters(with)));
+        }
+        sql.push_str(&format!(" AS\n{}\nWITH {}DATA", body.query, if *populated { "" } else { "NO " }));
+        let anew = scope.has_rows(&node.address);
+        let change = Change::new(sql, Lock::None, &[])
+            .hazard_if(anew, Hazard::Rewrites, "its rows are computed anew")
+            .hazard_if(anew, Hazard::BlocksReads, "nobody can read it until its rows are there again");
+        let mut changes = vec![change];
+        changes.extend(body.settings_changes(None, &node.address, "MATERIALIZED VIEW"));
+        changes
+    }
+
+    fn drop(&self, node: &Node, _scope: &Scope) -> Vec<Change> {
+        let sql = format!("DROP {}", self.phrase(node));
+        vec![Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address))]
+    }
+
+    fn alter(&self, old: &Node, new: &Node, _scope: &Scope) -> Alter {
+        let (Ok(a), Ok(b)) = (old.spec.read::<MaterializedViewSpec>(), new.spec.read::<MaterializedViewSpec>()) else {
+            return Alter::Replace;
+        };
+        let MaterializedViewSpec { body, with, method, populated } = &b;
+        if body.query != a.body.query || body.columns != a.body.columns || *method != a.method {
+            return Alter::Replace;
+        }
+        let on = std::slice::from_ref(&new.address);
+        let mut changes: Vec<Change> = table::parameter_changes(&a.with, with)
+            .into_iter()
+            .map(|words| Change::new(format!("ALTER {} {words}", self.phrase(new)), Lock::ShareUpdateExclusive, on))
+            .collect();
+        if *populated != a.populated {
+            let data = if *populated { "" } else { " WITH NO DATA" };
+            let sql = format!("REFRESH MATERIALIZED VIEW {}{data}", relation(&new.address));
+            let change = Change::new(sql, Lock::AccessExclusive, on);
+            changes.push(change.hazard_if(!populated, Hazard::BlocksReads, "nobody can read it until it is refreshed"));
+        }
+        changes.extend(body.settings_changes(Some(&a.body), &new.address, "MATERIALIZED VIEW"));
+        Alter::InPlace(changes)
+    }
+
+    fn rename(&self, node: &Node, to: &str) -> Option<Change> {
+        let sql = format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to));
+        Some(Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address)))
+    }
+
+    fn slots(&self, node: &Node) -> Vec<(String, String)> {
+        query::slots(node)
+    }
+
+    fn grantable(&self, node: &Node, major: u32) -> Option<Grantable> {
+        Some(query::grantable(node, major))
+    }
+}

@@ -1,0 +1,200 @@
+//! Builds the plan: renames, fates, order, transactions, and the way back of each.
+
+use super::expand::fates;
+use super::file::{Batch, HazardNote, Step};
+use super::graph::{order, Op, Verb};
+use super::rename::{moved, renames, Rename};
+use crate::catalog::{Surroundings, Unmanaged};
+use crate::error::Result;
+use crate::kinds::{Change, Hazard, Lock, Scope};
+use crate::model::{Address, Model};
+use std::collections::BTreeSet;
+
+/// What a plan is made from.
+pub struct Input<'a> {
+    pub actual: &'a Model,
+    pub desired: &'a Model,
+    pub unmanaged: &'a Unmanaged,
+    pub surroundings: &'a Surroundings,
+    pub major: u32,
+}
+
+/// The batches of a plan and the addresses they touch.
+pub struct Built {
+    pub batches: Vec<Batch>,
+    pub touched: BTreeSet<Address>,
+    /// The actual model as renames leave it.
+    pub renamed: Model,
+}
+
+/// Plans the way from the actual to the desired model, and back.
+pub fn build(input: &Input) -> Result<Built> {
+    let mut built = forward(input)?;
+    let mut before = input.actual.clone();
+    let none = Unmanaged::default();
+    for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
+        let back = Input { actual: &after, desired: &before, unmanaged: &none, surroundings: input.surroundings, major: input.major };
+        match forward_named(&back, &batch.renames) {
+            Ok(undo) => batch.batch.undo = undo.batches.into_iter().map(|b| b.batch).collect(),
+            Err(error) => batch.batch.no_undo = Some(error.to_string()),
+        }
+        before = after;
+    }
+    let batches = built.batches.into_iter().map(|b| b.batch).collect();
+    Ok(Built { batches, touched: built.touched, renamed: built.renamed })
+}
+
+struct Cut {
+    batch: Batch,
+    /// Renames in this batch, backwards: from the new to the old address.
+    renames: Vec<(Address, Address)>,
+}
+
+struct Forward {
+    batches: Vec<Cut>,
+    /// The model after each batch.
+    states: Vec<Model>,
+    touched: BTreeSet<Address>,
+    renamed: Model,
+}
+
+fn forward(input: &Input) -> Result<Forward> {
+    let (renames, renamed) = renames(input.actual, input.desired);
+    ordered(input, renames, renamed)
+}
+
+/// With renames that are known already, as on the way back.
+fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward> {
+    let mut model = input.actual.clone();
+    let mut renames = Vec::new();
+    for (from, to) in named.iter().rev() {
+        let up = model.get(from).and_then(|node| crate::kinds::kind_of(from).rename(node, to.name()));
+        if let Some(up) = up {
+            renames.push(Rename { from: from.clone(), to: to.clone(), up });
+            model = moved(&model, from, to);
+        }
+    }
+    ordered(input, renames, model)
+}
+
+fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forward> {
+    let surroundings = input.surroundings;
+    let sizes = |address: &Address| {
+        let live = renames.iter().rev().fold(address.clone(), |at, rename| at.moved(&rename.to, &rename.from));
+        surroundings.sizes.get(&live).copied().unwrap_or(0)
+    };
+    let default_grants = |class: char, schema: &str| surroundings.grants(class, schema);
+    let scope = Scope { actual: &renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
+    let fates = fates(&scope, input.unmanaged)?;
+    let ops = order(&fates, &scope)?;
+    let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
+    touched.extend(renames.iter().map(|r| r.from.clone()));
+
+    let mut cuts: Vec<Cut> = Vec::new();
+    let mut states: Vec<Model> = Vec::new();
+    let mut state = input.actual.clone();
+    let mut cut = Cut { batch: Batch { steps: Vec::new(), undo: Vec::new(), no_undo: None }, renames: Vec::new() };
+    for rename in &renames {
+        cut.batch.steps.push(step("rename", &rename.to, std::slice::from_ref(&rename.up), &sizes));
+        cut.renames.push((rename.to.clone(), rename.from.clone()));
+        state = moved(&state, &rename.from, &rename.to);
+    }
+    let mut pending = false;
+    for op in &ops {
+        let ends = op.changes.iter().any(|c| c.commit_after);
+        if pending && !ends {
+            states.push(state.clone());
+            cuts.push(std::mem::replace(&mut cut, Cut { batch: Batch { steps: Vec::new(), undo: Vec::new(), no_undo: None }, renames: Vec::new() }));
+            pending = false;
+        }
+        pending |= ends;
+        if !op.changes.is_empty() {
+            cut.batch.steps.push(step(verb(op), &op.address, &op.changes, &sizes));
+        }
+        state = after(&state, op, input.desired);
+    }
+    if !cut.batch.steps.is_empty() {
+        states.push(state);
+        cuts.push(cut);
+    }
+    Ok(Forward { batches: cuts, states, touched, renamed })
+}
+
+/// The model after an operation.
+fn after(state: &Model, op: &Op, desired: &Model) -> Model {
+    let mut nodes: Vec<_> = state.nodes().to_vec();
+    match op.verb {
+        Verb::Drop => {
+            // A swap's drop comes after its create: the new one stays.
+            if op.replaces || desired.get(&op.address).is_none() {
+                nodes.retain(|n| !n.address.is_within(&op.address));
+            }
+        }
+        Verb::Create | Verb::Alter => {
+            for address in op.riders.iter().chain([&op.address]) {
+                nodes.extend(desired.get(address).map(|new| merged(state.get(address), new)));
+            }
+        }
+        Verb::Release => {}
+    }
+    Model::new(nodes)
+}
+
+/// The desired node with the facets that it leaves unmanaged as they are.
+fn merged(old: Option<&crate::model::Node>, new: &crate::model::Node) -> crate::model::Node {
+    let mut node = new.clone();
+    if let Some(old) = old {
+        node.owner = node.owner.or_else(|| old.owner.clone());
+        node.grants = node.grants.or_else(|| old.grants.clone());
+        node.order = old.order;
+    }
+    node.hints = None;
+    node
+}
+
+fn verb(op: &Op) -> &'static str {
+    match op.verb {
+        Verb::Release => "release",
+        Verb::Create => "create",
+        Verb::Alter => "alter",
+        Verb::Drop => "drop",
+    }
+}
+
+fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Address) -> u64) -> Step {
+    let lock = changes.iter().map(|c| c.lock).max().unwrap_or_default();
+    let mut on: Vec<&Address> = changes.iter().filter(|c| c.lock == lock && lock != Lock::None).flat_map(|c| &c.on).collect();
+    on.sort();
+    on.dedup();
+    let live: Vec<String> =
+        on.into_iter().filter(|a| sizes(a) > 0).map(|a| format!("{a} (about {} rows)", power_of_ten(sizes(a)))).collect();
+    let mut hazards: Vec<HazardNote> = Vec::new();
+    for (hazard, why) in changes.iter().flat_map(|c| &c.hazards) {
+        let note = HazardNote { hazard: *hazard, why: why.clone() };
+        if !hazards.contains(&note) {
+            hazards.push(note);
+        }
+    }
+    let lost = hazards.iter().find(|n| n.hazard == Hazard::DataLoss).map(|n| n.why.clone());
+    Step {
+        verb: verb.to_owned(),
+        address: address.to_string(),
+        at: address.path(),
+        sql: changes.iter().map(|c| c.sql.clone()).collect(),
+        lock,
+        blocks: if live.is_empty() || lock.blocks() == "nothing" { String::new() } else { lock.blocks().to_owned() },
+        on: live,
+        hazards,
+        irreversible: lost,
+        data: changes.iter().enumerate().filter(|(_, c)| c.data).map(|(at, _)| at).collect(),
+    }
+}
+
+/// 1,234 rows are about 1000.
+fn power_of_ten(rows: u64) -> String {
+    let mut power = 1u64;
+    while power.saturating_mul(10) <= rows {
+        power = power.saturating_mul(10);
+    }
+    power.to_string()
+}

@@ -1,0 +1,208 @@
+//! The fate of each address: what differs, and what live dependents have to go through because of it.
+//!
+//! A managed dependent of something that is replaced is itself replaced; of something that is rebuilt in
+//! place, it is taken down and put up again if it stands in the way. A table is never recreated, and
+//! nothing unmanaged is ever touched: then the plan is refused and the chain shown.
+
+use crate::catalog::Unmanaged;
+use crate::diff::diff;
+use crate::error::{Error, Result};
+use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
+use crate::model::{Address, Node};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// What happens to one address.
+#[derive(Debug)]
+pub enum Fate<'a> {
+    Create(&'a Node),
+    Drop(&'a Node),
+    /// Altered in place.
+    Alter { old: &'a Node, new: &'a Node, changes: Vec<Change> },
+    /// Dropped and created anew.
+    Replace { old: &'a Node, new: &'a Node },
+    /// Moved aside, created anew, and the old one dropped in the end.
+    Swap { old: &'a Node, new: &'a Node, begin: Vec<Change>, end: Vec<Change> },
+    /// Lets go of something before it goes, and takes hold of it afterwards.
+    Lift { old: &'a Node, new: &'a Node, before: Vec<Change>, after: Vec<Change> },
+}
+
+pub type Fates<'a> = BTreeMap<Address, Fate<'a>>;
+
+/// Decides all fates. Errors: what cannot be done without touching what must not be touched.
+pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged) -> Result<Fates<'a>> {
+    let mut expansion = Expansion { scope, fates: BTreeMap::new(), queue: VecDeque::new(), refusals: Vec::new() };
+    expansion.start();
+    let users = users(scope);
+    expansion.spread(&users, unmanaged);
+    let Expansion { fates, refusals, .. } = expansion;
+    if refusals.is_empty() {
+        Ok(fates)
+    } else {
+        Err(Error::new(format!("no safe plan exists:\n  {}", refusals.join("\n  "))))
+    }
+}
+
+/// Who uses each live address.
+fn users<'a>(scope: &Scope<'a>) -> HashMap<&'a Address, Vec<&'a Node>> {
+    let mut users: HashMap<&Address, Vec<&Node>> = HashMap::new();
+    for node in scope.actual.nodes() {
+        for need in &node.needs {
+            users.entry(need).or_default().push(node);
+        }
+    }
+    users
+}
+
+struct Expansion<'s, 'a> {
+    scope: &'s Scope<'a>,
+    fates: Fates<'a>,
+    queue: VecDeque<(Address, Cause, Vec<Address>)>,
+    refusals: Vec<String>,
+}
+
+impl<'a> Expansion<'_, 'a> {
+    fn start(&mut self) {
+        for delta in diff(self.scope.actual, self.scope.desired) {
+            let (old, new) = match (delta.old, delta.new) {
+                (None, Some(new)) => {
+                    self.fates.insert(new.address.clone(), Fate::Create(new));
+                    continue;
+                }
+                (Some(old), None) => {
+                    self.fates.insert(old.address.clone(), Fate::Drop(old));
+                    continue;
+                }
+                (Some(old), Some(new)) => (old, new),
+                (None, None) => continue,
+            };
+            let kind = kinds::kind_of(&new.address);
+            let facets = facet::alter(kind, old, new, self.scope);
+            let alter = if delta.spec { kind.alter(old, new, self.scope) } else { Alter::InPlace(Vec::new()) };
+            let mut follow = |cause| self.queue.push_back((new.address.clone(), cause, Vec::new()));
+            let fate = match alter {
+                Alter::InPlace(mut changes) => {
+                    changes.extend(facets);
+                    Fate::Alter { old, new, changes }
+                }
+                Alter::Rebuild(mut changes) => {
+                    follow(Cause::Rebuilt);
+                    changes.extend(facets);
+                    Fate::Alter { old, new, changes }
+                }
+                Alter::Swap { begin, end } => {
+                    follow(Cause::Swapped);
+                    Fate::Swap { old, new, begin, end }
+                }
+                Alter::Replace => {
+                    follow(Cause::Replaced);
+                    Fate::Replace { old, new }
+                }
+                Alter::Refuse(why) => {
+                    self.refusals.push(format!("{}: {why}", new.address));
+                    continue;
+                }
+            };
+            self.fates.insert(new.address.clone(), fate);
+        }
+        // Dropped things are asked about too: what is unmanaged must not hang on them.
+        let dropped: Vec<Address> =
+            self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Drop(_))).map(|(address, _)| address.clone()).collect();
+        for address in dropped {
+            self.queue.push_back((address, Cause::Replaced, Vec::new()));
+        }
+    }
+
+    fn spread(&mut self, users: &HashMap<&'a Address, Vec<&'a Node>>, unmanaged: &Unmanaged) {
+        while let Some((below, cause, chain)) = self.queue.pop_front() {
+            let mut chain = chain;
+            chain.push(below.clone());
+            for what in unmanaged.get(&below).into_iter().flatten() {
+                // What PostgreSQL rebuilds by itself when a type changes does not stand in the way.
+                let rebuilt = ["index ", "constraint ", "default value "].iter().any(|p| what.starts_with(p));
+                if cause != Cause::Rebuilt || !rebuilt {
+                    self.refuse(&chain, &format!("{what}, which is not managed, depends on it"));
+                }
+            }
+            if cause == Cause::Replaced {
+                self.children(&below, &chain);
+            }
+            for &user in users.get(&below).into_iter().flatten() {
+                self.user(user, &below, cause, &chain);
+            }
+        }
+    }
+
+    /// What stood below something that is replaced has to be created again.
+    fn children(&mut self, parent: &Address, chain: &[Address]) {
+        if !matches!(self.fates.get(parent), Some(Fate::Replace { .. })) {
+            return;
+        }
+        let actual: &'a crate::model::Model = self.scope.actual;
+        let below: Vec<&'a Node> = actual.nodes().iter().filter(|n| n.address.parent().as_ref() == Some(parent)).collect();
+        for old in below {
+            let fate = match self.scope.desired.get(&old.address) {
+                Some(new) => Fate::Replace { old, new },
+                None => Fate::Drop(old),
+            };
+            self.fates.insert(old.address.clone(), fate);
+            self.queue.push_back((old.address.clone(), Cause::Replaced, chain.to_vec()));
+        }
+    }
+
+    fn user(&mut self, old: &'a Node, below: &Address, cause: Cause, chain: &[Address]) {
+        let new = self.scope.desired.get(&old.address);
+        let (Some(new), true) = (new, !matches!(self.fates.get(&old.address), Some(Fate::Drop(_) | Fate::Replace { .. }))) else {
+            return;
+        };
+        // Something that no longer needs it lets go by being altered.
+        let released = !new.needs.iter().any(|need| need.is_within(below));
+        if released && matches!(self.fates.get(&old.address), Some(Fate::Alter { .. } | Fate::Swap { .. })) && cause != Cause::Rebuilt {
+            return;
+        }
+        let kind = kinds::kind_of(&old.address);
+        let mut follow = |cause| self.queue.push_back((old.address.clone(), cause, chain.to_vec()));
+        match kind.rebind(old, below, cause, self.scope) {
+            Rebind::Keep => {}
+            Rebind::Replace if kind.holds_rows() => {
+                let mut chain = chain.to_vec();
+                chain.push(old.address.clone());
+                self.refuse(&chain, "a table is never recreated");
+            }
+            Rebind::Replace => {
+                follow(Cause::Replaced);
+                self.fates.insert(old.address.clone(), Fate::Replace { old, new });
+            }
+            Rebind::Move(changes) => {
+                // A column that changes its type anyway takes its own way.
+                if !matches!(self.fates.get(&old.address), Some(Fate::Alter { changes, .. }) if !changes.is_empty() && old.spec != new.spec) {
+                    follow(Cause::Rebuilt);
+                    let mut changes = changes;
+                    changes.extend(facet::alter(kind, old, new, self.scope));
+                    self.fates.insert(old.address.clone(), Fate::Alter { old, new, changes });
+                }
+            }
+            Rebind::Lift { before, after } => match self.fates.remove(&old.address) {
+                Some(Fate::Alter { changes, .. }) => {
+                    self.fates.insert(old.address.clone(), Fate::Lift { old, new, before, after: [after, changes].concat() });
+                }
+                Some(Fate::Lift { before: first, after: then, .. }) => {
+                    let (mut first, mut then) = (first, then);
+                    first.extend(before.into_iter().filter(|c| !first.contains(c)).collect::<Vec<_>>());
+                    then.extend(after.into_iter().filter(|c| !then.contains(c)).collect::<Vec<_>>());
+                    self.fates.insert(old.address.clone(), Fate::Lift { old, new, before: first, after: then });
+                }
+                _ => {
+                    self.fates.insert(old.address.clone(), Fate::Lift { old, new, before, after });
+                }
+            },
+        }
+    }
+
+    fn refuse(&mut self, chain: &[Address], why: &str) {
+        let chain = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" <- ");
+        let text = format!("{chain}: {why}");
+        if !self.refusals.contains(&text) {
+            self.refusals.push(text);
+        }
+    }
+}

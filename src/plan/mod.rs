@@ -1,0 +1,18 @@
+//! From differences to an ordered, reviewed plan.
+//!
+//! `rename` finds declared renames, `expand` decides the fate of each address and of its live dependents,
+//! `graph` orders the operations, `batch` cuts the order into transactions and writes the way back,
+//! `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
+
+mod batch;
+mod expand;
+mod file;
+mod fingerprint;
+mod graph;
+mod preflight;
+mod rename;
+
+pub use batch::{build, Built, Input};
+pub use file::{address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, FORMAT};
+pub use fingerprint::{fingerprint, fingerprints, Fingerprints};
+pub use preflight::{ask, privileges, questions};

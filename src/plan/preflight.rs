@@ -1,0 +1,96 @@
+//! Preflight: what the data and the role's privileges say against a plan, asked before anybody reviews it.
+
+use super::batch::Input;
+use super::rename::renames;
+use crate::catalog::Session;
+use crate::diff::diff;
+use crate::error::{Error, Result};
+use crate::kinds::{self, Question, Scope};
+use crate::model::Address;
+use super::Finding;
+
+/// The questions that the kinds have about what a plan creates and alters.
+pub fn questions(input: &Input) -> Vec<(Address, Question)> {
+    let (_, renamed) = renames(input.actual, input.desired);
+    let sizes = |address: &Address| input.surroundings.sizes.get(address).copied().unwrap_or(0);
+    let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
+    let scope = Scope { actual: &renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
+    let mut questions = Vec::new();
+    for delta in diff(&renamed, input.desired) {
+        let Some(new) = delta.new.filter(|_| delta.spec) else { continue };
+        // What is created together with its table has no rows to ask about.
+        let table = kinds::relation::table_of(&new.address);
+        if !table.iter().all(|t| input.actual.get(t).is_some()) {
+            continue;
+        }
+        let asked = kinds::kind_of(&new.address).preflight(delta.old, new, &scope);
+        questions.extend(asked.into_iter().map(|q| (new.address.clone(), q)));
+    }
+    questions
+}
+
+/// Asks the questions in the open transaction. What cannot be asked is returned in words.
+pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result<(Vec<Finding>, Vec<String>)> {
+    let mut findings = Vec::new();
+    let mut not_checked = Vec::new();
+    for (address, question) in questions {
+        session.client.batch_execute("SAVEPOINT pgplumb_question").await?;
+        match session.client.query_one(&question.sql, &[]).await {
+            Ok(row) => {
+                let count: i64 = row.try_get(0)?;
+                let examples: Option<Vec<Option<String>>> = row.try_get(1)?;
+                if count > 0 {
+                    findings.push(Finding {
+                        address: address.to_string(),
+                        text: format!("{count} row{} {}", if count == 1 { "" } else { "s" }, question.refused),
+                        rows: u64::try_from(count).ok(),
+                        examples: examples.unwrap_or_default().into_iter().flatten().collect(),
+                    });
+                }
+            }
+            Err(error) => not_checked.push(format!("{address}: {}", Error::from(error))),
+        }
+        session.client.batch_execute("ROLLBACK TO pgplumb_question").await?;
+    }
+    Ok((findings, not_checked))
+}
+
+/// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas.
+pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    if session.superuser {
+        return Ok(findings);
+    }
+    let mut owners: Vec<(String, Address)> = Vec::new();
+    let mut schemas: Vec<Address> = Vec::new();
+    for address in touched {
+        let relation = kinds::relation::table_of(address).into_iter().next().unwrap_or_else(|| address.clone());
+        if let Some(owner) = input.actual.get(&relation).and_then(|n| n.owner.as_deref()) {
+            owners.push((owner.to_owned(), relation.clone()));
+        }
+        let schema = address.within("schema").filter(|s| s != address && input.actual.get(s).is_some());
+        if input.actual.get(&relation).is_none() {
+            schemas.extend(schema);
+        }
+    }
+    owners.sort();
+    owners.dedup();
+    schemas.sort();
+    schemas.dedup();
+    for (owner, address) in owners {
+        let row = session.client.query_one("select pg_has_role(current_user, $1::text::name, 'USAGE')", &[&owner]).await?;
+        if !row.try_get::<_, bool>(0)? {
+            let text = format!("belongs to role {owner}, and {} is not a member of it: it cannot be altered", session.role);
+            findings.push(Finding { address: address.to_string(), text, rows: None, examples: Vec::new() });
+        }
+    }
+    for schema in schemas {
+        let name = schema.name().to_owned();
+        let row = session.client.query_one("select has_schema_privilege($1::text, 'CREATE')", &[&name]).await?;
+        if !row.try_get::<_, bool>(0)? {
+            let text = format!("role {} may not create anything in it", session.role);
+            findings.push(Finding { address: schema.to_string(), text, rows: None, examples: Vec::new() });
+        }
+    }
+    Ok(findings)
+}

@@ -1,0 +1,74 @@
+//! Renames: declared by `was`, never guessed. Names that carry the old name of a renamed table or column
+//! (keys, sequences, stamped indexes) follow.
+
+use crate::kinds::{self, Change};
+use crate::model::{Address, Model, Node};
+
+/// One rename: from where to where, and the statement.
+pub struct Rename {
+    pub from: Address,
+    pub to: Address,
+    pub up: Change,
+}
+
+/// Finds the renames that are still to be done and returns the actual model as it will be after them.
+pub fn renames(actual: &Model, desired: &Model) -> (Vec<Rename>, Model) {
+    let mut renames = Vec::new();
+    let mut model = actual.clone();
+    // Parents come before children in the model's order.
+    for node in desired.nodes() {
+        let Some(was) = node.hints.as_ref().and_then(|h| h.was.as_deref()) else { continue };
+        let from = node.address.renamed(was);
+        if from == node.address || model.get(&node.address).is_some() || desired.get(&from).is_some() {
+            continue;
+        }
+        let Some(done) = rename(&model, &from, &node.address) else { continue };
+        model = moved(&model, &from, &node.address);
+        let (old, new) = (from.name().to_owned(), node.address.name().to_owned());
+        renames.push(done);
+        for (from, to) in followers(&model, desired, &node.address, &old, &new) {
+            if let Some(done) = rename(&model, &from, &to) {
+                model = moved(&model, &from, &to);
+                renames.push(done);
+            }
+        }
+    }
+    (renames, model)
+}
+
+fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
+    let node = model.get(from)?;
+    let up = kinds::kind_of(from).rename(node, to.name())?;
+    Some(Rename { from: from.clone(), to: to.clone(), up })
+}
+
+/// Live things below or about the renamed one whose name, with the new name in it, is a declared one
+/// that is not there yet.
+fn followers(model: &Model, desired: &Model, renamed: &Address, old: &str, new: &str) -> Vec<(Address, Address)> {
+    let table = if renamed.kind() == "column" { renamed.parent() } else { Some(renamed.clone()) };
+    let about = |node: &Node| {
+        table.as_ref().is_some_and(|t| node.address.is_within(t)) || node.needs.iter().any(|need| need.is_within(renamed))
+    };
+    model
+        .nodes()
+        .iter()
+        .filter(|node| node.address != *renamed && about(node) && desired.get(&node.address).is_none())
+        .filter_map(|node| {
+            let to = node.address.renamed(&node.address.name().replace(old, new));
+            let wanted = to != node.address && desired.get(&to).is_some() && model.get(&to).is_none();
+            wanted.then(|| (node.address.clone(), to))
+        })
+        .collect()
+}
+
+/// The model with everything at or below `from` moved to `to`.
+pub fn moved(model: &Model, from: &Address, to: &Address) -> Model {
+    let nodes = model.nodes().iter().cloned().map(|mut node| {
+        node.address = node.address.moved(from, to);
+        for need in &mut node.needs {
+            *need = need.moved(from, to);
+        }
+        node
+    });
+    Model::new(nodes.collect())
+}
