@@ -3,12 +3,15 @@
 //! `docs/architecture.md` is the map of this crate.
 
 pub mod catalog;
+pub mod cli;
 pub mod compile;
 pub mod declare;
 pub mod diff;
+pub mod engine;
 pub mod error;
 pub mod kinds;
 pub mod model;
 pub mod plan;
+pub mod report;
 pub mod sql;
 pub mod yaml;

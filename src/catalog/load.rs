@@ -22,6 +22,8 @@ pub struct Wanted {
     pub ignore: Vec<String>,
     /// Reference rows to look for, as declared.
     pub rows: Vec<Node>,
+    /// The extensions that are owned, by name; None for all there are.
+    pub extensions: Option<Vec<String>>,
 }
 
 /// (catalog, OID, sub) of a thing in this one database.
@@ -173,7 +175,8 @@ impl Reader<'_> {
             Some(parent) => parent.child(kind.name(), &found.name),
             None => Address::root(kind.name(), &found.name),
         };
-        if is_ignored(&address, &self.wanted.ignore) {
+        let owned = kind.name() != "extension" || self.wanted.extensions.as_ref().is_none_or(|e| e.contains(&found.name));
+        if !owned || is_ignored(&address, &self.wanted.ignore) {
             return Ok(());
         }
         let mut node = Node::new(address.clone(), found.spec);

@@ -2,7 +2,7 @@
 //!
 //! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
 
-mod files;
+pub mod files;
 mod references;
 mod schema;
 mod settings;

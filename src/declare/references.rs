@@ -36,8 +36,8 @@ impl Names {
                     names.columns.insert(address.clone());
                 }
                 "function" | "procedure" => {
-                    let name = address.name().rsplit_once('(').map_or(address.name(), |(name, _)| name);
-                    names.functions.entry(key(name)).or_default().push(address.clone());
+                    let Some(name) = crate::kinds::routine::bare_name(address) else { continue };
+                    names.functions.entry(key(&name)).or_default().push(address.clone());
                 }
                 _ => {}
             }

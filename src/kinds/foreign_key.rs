@@ -396,11 +396,12 @@ fn answerable(node: &Node, spec: &ForeignKeySpec, scope: &Scope) -> bool {
         && scope.desired.children(&target).all(|n| n.address.kind() != "row" || scope.actual.get(&n.address).is_some())
 }
 
-/// Whether a column's old and new types compare with each other.
+/// Whether values of a column's old and new types compare with each other. Under the same qualified name
+/// stands a type that is swapped for a new one.
 fn still_compares(column: &Address, scope: &Scope) -> bool {
     let ty = |model: &Model| model.get(column).and_then(|n| n.spec.read::<ColumnSpec>().ok()).map(|c| c.ty);
     let (Some(old), Some(new)) = (ty(scope.actual), ty(scope.desired)) else { return true };
-    old == new || family(&old).is_some_and(|f| family(&new) == Some(f))
+    (old == new && !old.contains('.')) || family(&old).is_some_and(|f| family(&new) == Some(f))
 }
 
 /// Types whose values compare across types by operators of one B-tree family.

@@ -13,6 +13,12 @@ use crate::sql::{literal, tokens, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
 pub use written::{bare_name, declare, key, split, write, FUNCTION, PROCEDURE};
 
+/// Whether two addresses may name one routine: the same schema, name and number of arguments.
+pub fn same_shape(a: &Address, b: &Address) -> bool {
+    let count = |at: &Address| split(at.name()).map(|(_, types)| types.split(", ").count());
+    a.kind() == b.kind() && a.parent() == b.parent() && bare_name(a) == bare_name(b) && count(a) == count(b)
+}
+
 /// What a routine is. The name and the argument types are in the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

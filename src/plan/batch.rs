@@ -44,6 +44,12 @@ pub fn build(input: &Input) -> Result<Built> {
     Ok(Built { batches, touched: built.touched, renamed: built.renamed })
 }
 
+/// The steps alone, in one row: what scratch runs.
+pub fn steps(input: &Input) -> Result<Vec<Step>> {
+    Ok(forward(input)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
+}
+
+#[derive(Default)]
 struct Cut {
     batch: Batch,
     /// Renames in this batch, backwards: from the new to the old address.
@@ -93,29 +99,40 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
     let mut cuts: Vec<Cut> = Vec::new();
     let mut states: Vec<Model> = Vec::new();
     let mut state = input.actual.clone();
-    let mut cut = Cut { batch: Batch { steps: Vec::new(), undo: Vec::new(), no_undo: None }, renames: Vec::new() };
+    let mut cut = Cut::default();
     for rename in &renames {
         cut.batch.steps.push(step("rename", &rename.to, std::slice::from_ref(&rename.up), &sizes));
         cut.renames.push((rename.to.clone(), rename.from.clone()));
         state = moved(&state, &rename.from, &rename.to);
     }
     let mut pending = false;
+    let mut validations: Vec<Step> = Vec::new();
     for op in &ops {
-        let ends = op.changes.iter().any(|c| c.commit_after);
+        // What follows a change that has to be committed first, such as a validation, comes at the end.
+        let last = op.changes.iter().rposition(|c| c.commit_after);
+        let (now, later) = op.changes.split_at(last.map_or(op.changes.len(), |at| at + 1));
+        let ends = last.is_some() && later.is_empty();
         if pending && !ends {
             states.push(state.clone());
-            cuts.push(std::mem::replace(&mut cut, Cut { batch: Batch { steps: Vec::new(), undo: Vec::new(), no_undo: None }, renames: Vec::new() }));
+            cuts.push(std::mem::take(&mut cut));
             pending = false;
         }
         pending |= ends;
-        if !op.changes.is_empty() {
-            cut.batch.steps.push(step(verb(op), &op.address, &op.changes, &sizes));
+        if !now.is_empty() {
+            cut.batch.steps.push(step(verb(op), &op.address, now, &sizes));
+        }
+        if !later.is_empty() {
+            validations.push(step("validate", &op.address, later, &sizes));
         }
         state = after(&state, op, input.desired);
     }
     if !cut.batch.steps.is_empty() {
-        states.push(state);
+        states.push(state.clone());
         cuts.push(cut);
+    }
+    if !validations.is_empty() {
+        states.push(state);
+        cuts.push(Cut { batch: Batch { steps: validations, undo: Vec::new(), no_undo: None }, renames: Vec::new() });
     }
     Ok(Forward { batches: cuts, states, touched, renamed })
 }

@@ -9,10 +9,11 @@ mod expand;
 mod file;
 mod fingerprint;
 mod graph;
+mod make;
 mod preflight;
 mod rename;
 
-pub use batch::{build, Built, Input};
+pub use batch::{build, steps, Built, Input};
 pub use file::{address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, FORMAT};
 pub use fingerprint::{fingerprint, fingerprints, Fingerprints};
-pub use preflight::{ask, privileges, questions};
+pub use make::make;

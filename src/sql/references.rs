@@ -67,15 +67,15 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
             let offset = map.get("location").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
             if let (Some(name), true) = (text("relname"), map.contains_key("relpersistence")) {
                 found.push(Reference { space: Space::Relation, schema: text("schemaname"), name, offset });
-            } else if let Some(names) = map.get("funcname").and_then(Value::as_array) {
+            } else if let (Some(names), false) = (map.get("funcname").and_then(Value::as_array), map.contains_key("replace") && map.contains_key("parameters")) {
                 push_name(names, Space::Function, offset, found);
             } else if let (Some(names), true) = (map.get("names").and_then(Value::as_array), map.contains_key("typmods")) {
                 push_name(names, Space::Type, offset, found);
                 push_sequence(map, found);
             } else if map.contains_key("ctematerialized") {
                 ctes.extend(text("ctename"));
-            } else if let Some(Value::String(name)) = map.get("sval") {
-                // A string may name a sequence or table, as in nextval('s.q').
+            } else if let Some(name) = map.get("Sval").and_then(|v| v.get("sval")).and_then(Value::as_str) {
+                // A string constant may name a sequence or table, as in nextval('s.q').
                 if let Some((schema, name)) = super::name::split(name) {
                     found.push(Reference { space: Space::Relation, schema, name, offset: None });
                 }

@@ -39,13 +39,13 @@ pub fn conditions(schema: &Schema, rng: &mut Rng, table: &Table) -> Option<Expr>
     if table.columns.is_empty() {
         return None;
     }
-    let one = condition(schema, rng, rng.clone().pick(&table.columns));
-    rng.next();
+    let column = rng.pick(&table.columns);
+    let one = condition(schema, rng, column);
     if rng.chance(75) {
         return Some(one);
     }
-    let other = condition(schema, rng, rng.clone().pick(&table.columns));
-    rng.next();
+    let column = rng.pick(&table.columns);
+    let other = condition(schema, rng, column);
     let sql = match rng.below(4) {
         0 => format!("({}) and ({})", one.sql, other.sql),
         1 => format!("{} or {}", one.sql, other.sql),

@@ -16,6 +16,8 @@ pub struct Schema {
     pub views: Vec<View>,
     /// All names ever given, so that none is given twice.
     pub used: BTreeSet<String>,
+    /// Tables may hold rows already: what is new must suit them.
+    pub mutating: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

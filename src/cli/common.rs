@@ -1,0 +1,104 @@
+//! Arguments that commands share, and what they mean.
+
+use super::settings::Project;
+use super::Terminal;
+use crate::catalog::connect::Target;
+use crate::compile::Place;
+use crate::engine::Choices;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// What every command gets.
+pub struct Env<'a> {
+    pub terminal: &'a Terminal,
+    pub project: &'a Project,
+}
+
+/// The environment variables of the process.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Which database.
+#[derive(clap::Args)]
+pub struct TargetArgs {
+    /// The database: postgres://user@host:port/database?sslmode=..., or key=value pairs. Without it
+    /// DATABASE_URL and the PG* variables count; passwords can stand in ~/.pgpass.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// A target named in pgplumb.yaml.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    target: Option<String>,
+}
+
+impl TargetArgs {
+    /// Whether the command line names a target.
+    pub fn is_named(&self) -> bool {
+        self.url.is_some() || self.target.is_some()
+    }
+
+    /// The name of the target in pgplumb.yaml, if it was named so.
+    pub fn name(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
+    pub fn resolve(&self, env: &Env) -> Result<Target> {
+        let url = match (&self.url, &self.target) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(name)) => Some(env.project.target_url(name, &variable)?),
+            (None, None) => variable("DATABASE_URL").filter(|u| !u.is_empty()),
+        };
+        Target::resolve(url.as_deref(), &variable)
+    }
+}
+
+/// Which declaration.
+#[derive(clap::Args)]
+pub struct DeclarationArgs {
+    /// The declaration: a file or a directory of YAML files. By default what pgplumb.yaml says, else `schema`.
+    #[arg(value_name = "DIR")]
+    pub declaration: Option<PathBuf>,
+}
+
+impl DeclarationArgs {
+    pub fn path(&self, env: &Env) -> PathBuf {
+        self.declaration.clone().unwrap_or_else(|| env.project.declaration())
+    }
+}
+
+/// Where to compile.
+#[derive(clap::Args)]
+pub struct ScratchArgs {
+    /// Where to compile: `local` (a server that pgplumb starts itself), a directory with PostgreSQL's
+    /// binaries, the URL of a server where it may create databases, or `target`.
+    #[arg(long, value_name = "WHERE")]
+    scratch: Option<String>,
+    /// Use the lock only: fail if it is stale.
+    #[arg(long)]
+    pub locked: bool,
+}
+
+impl ScratchArgs {
+    /// The place; `target` is the database that the command is about.
+    pub fn place(&self, env: &Env, target: Option<&Target>) -> Result<Place> {
+        let word = self.scratch.clone().or_else(|| env.project.scratch());
+        match word.as_deref() {
+            None | Some("local") => Ok(Place::Local(None)),
+            Some("target") => match target {
+                Some(target) => Ok(Place::Server(target.clone())),
+                None => Err(Error::new("`--scratch target` needs a target").with_hint("name it with --url or --target")),
+            },
+            Some(word) if word.contains("://") || word.contains('=') => {
+                Ok(Place::Server(Target::resolve(Some(word), &variable)?))
+            }
+            Some(word) if Path::new(word).is_dir() => Ok(Place::Local(Some(PathBuf::from(word)))),
+            Some(word) => Err(Error::new(format!("`{word}` is no place for scratch"))
+                .with_hint("say `local`, a directory with PostgreSQL's binaries, a URL, or `target`")),
+        }
+    }
+}
+
+/// The choices of a run.
+pub fn choices<'a>(declaration: PathBuf, scratch: Place, locked: bool, progress: &'a dyn Fn(&str)) -> Choices<'a> {
+    Choices { declaration, scratch, locked, env: &variable, progress }
+}

@@ -1,0 +1,44 @@
+//! `pgplumb compile`.
+
+use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::Outcome;
+use crate::compile::server;
+use crate::engine;
+use crate::error::{Error, Result};
+
+/// Compile the declaration in scratch and write schema.lock, which belongs into git beside it.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    declaration: DeclarationArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// Server majors to compile for; by default that of --url, else the newest that is installed.
+    #[arg(long, value_name = "MAJOR", value_delimiter = ',')]
+    postgres: Vec<u32>,
+}
+
+pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
+    let target = if args.target.is_named() { Some(args.target.resolve(env)?) } else { None };
+    let mut majors = args.postgres.clone();
+    if majors.is_empty() {
+        if let Some(target) = &target {
+            majors.push(engine::open(target).await?.major);
+        } else {
+            let newest = server::installs(None).iter().map(|i| i.major).max();
+            majors.push(newest.ok_or_else(|| {
+                Error::new("no PostgreSQL is installed here").with_hint("name a server with --url and --scratch")
+            })?);
+        }
+    }
+    let progress = |text: &str| env.terminal.progress(text);
+    let place = args.scratch.place(env, target.as_ref())?;
+    let choices = choices(args.declaration.path(env), place, false, &progress);
+    let desired = engine::compile(&choices, &majors).await?;
+    let lock = crate::compile::lock::path_of(&choices.declaration);
+    let majors = majors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    env.terminal.print(&format!("{}: {} things for PostgreSQL {majors}\n", lock.display(), desired.model.nodes().len()))?;
+    Ok(Outcome::Agreement)
+}

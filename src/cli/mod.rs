@@ -1,0 +1,102 @@
+//! The command line: one file per command, each with its arguments and a call. No logic.
+
+mod apply;
+mod audit;
+mod check;
+mod common;
+mod compile;
+mod completion;
+mod drift;
+mod history;
+mod init;
+mod inspect;
+mod plan;
+mod rollback;
+mod settings;
+mod show;
+mod terminal;
+
+pub use terminal::Terminal;
+
+use crate::error::{Error, Result};
+use clap::{Parser, Subcommand};
+
+/// What a run tells its caller through the exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0: in agreement, or done.
+    Agreement,
+    /// 2: differences or findings.
+    Differences,
+}
+
+/// Holds a live PostgreSQL database against the schema that its owners declared in YAML.
+#[derive(Parser)]
+#[command(
+    name = "pgplumb",
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 in agreement, 1 could not tell (errors), 2 differences or findings.\n\
+                  A first run: pgplumb init --url postgres://localhost/mydb, then edit schema/, then\n\
+                  pgplumb plan --out plans/change.yaml, pgplumb show plans/change.yaml, pgplumb apply plans/change.yaml."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say less: no progress, only results and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more: what is done where and why.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// The settings of the project; by default pgplumb.yaml, if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// When to colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: terminal::When,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Args),
+    Inspect(inspect::Args),
+    Check(check::Args),
+    Compile(compile::Args),
+    Plan(plan::Args),
+    Show(show::Args),
+    Apply(apply::Args),
+    Rollback(rollback::Args),
+    Drift(drift::Args),
+    Audit(audit::Args),
+    History(history::Args),
+    Completion(completion::Args),
+}
+
+/// Runs the command line. Prints results; errors are the caller's to print.
+pub fn run(cli: Cli) -> Result<Outcome> {
+    let terminal = Terminal::new(cli.color, cli.quiet, cli.verbose);
+    let settings = settings::Project::read(cli.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(format!("cannot start the runtime: {e}")))?;
+    let env = common::Env { terminal: &terminal, project: &settings };
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Init(args) => init::run(args, &env).await,
+            Command::Inspect(args) => inspect::run(args, &env).await,
+            Command::Check(args) => check::run(args, &env),
+            Command::Compile(args) => compile::run(args, &env).await,
+            Command::Plan(args) => plan::run(args, &env).await,
+            Command::Show(args) => show::run(args, &env),
+            Command::Apply(args) => apply::run(args, &env).await,
+            Command::Rollback(args) => rollback::run(args, &env).await,
+            Command::Drift(args) => drift::run(args, &env).await,
+            Command::Audit(args) => audit::run(args, &env).await,
+            Command::History(args) => history::run(args, &env).await,
+            Command::Completion(args) => completion::run(args, &env),
+        }
+    })
+}

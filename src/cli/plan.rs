@@ -1,0 +1,62 @@
+//! `pgplumb plan`.
+
+use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::Outcome;
+use crate::error::Result;
+use crate::{compile::lock, engine, plan, report};
+use std::path::PathBuf;
+
+/// Compare the declaration with a database and plan the way there: ordered steps with their locks and
+/// hazards, and the way back. Nothing on the database is changed.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    declaration: DeclarationArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// Write the plan to this file, for review and `pgplumb apply`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Allow a hazard at an address, as the plan prints it: --allow 'data_loss:column app.orders.total'.
+    #[arg(long, value_name = "HAZARD:ADDRESS")]
+    allow: Vec<String>,
+    /// Exit with 2 if there is anything to do.
+    #[arg(long)]
+    exit_code: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "human")]
+    format: report::PlanFormat,
+}
+
+pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
+    let target = args.target.resolve(env)?;
+    let progress = |text: &str| env.terminal.progress(text);
+    let place = args.scratch.place(env, Some(&target))?;
+    let choices = choices(args.declaration.path(env), place, args.scratch.locked, &progress);
+    let session = engine::open(&target).await?;
+    let desired = engine::desired(&choices, session.major).await?;
+    if desired.wrote_lock {
+        env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
+    }
+    let wanted = engine::wanted(&desired);
+    let live = engine::live(&session, &wanted, true).await?;
+    let plan = plan::make(&session, &live, &desired.model, &wanted, &args.allow).await?;
+    session.release().await?;
+    if let Some(out) = &args.out {
+        lock::store(out, &plan.write()?)?;
+    }
+    env.terminal.print(&report::plan(&plan, args.format, env.terminal.color))?;
+    for thing in &live.unmodelled {
+        env.terminal.progress(&format!("not managed: {}", thing.what));
+    }
+    for (address, grant) in &live.foreign_grants {
+        env.terminal.progress(&format!("not managed: grant {grant} on {address}, made by another role than its owner"));
+    }
+    if let Some(out) = &args.out {
+        env.terminal.progress(&format!("wrote {}; run it with `pgplumb apply {}`", out.display(), out.display()));
+    }
+    let differs = args.exit_code && !plan.is_empty();
+    Ok(if differs { Outcome::Differences } else { Outcome::Agreement })
+}

@@ -1,0 +1,250 @@
+//! Runs what a model or a declaration creates in a scratch database, in the order that plans use.
+
+use crate::catalog::{Session, Surroundings, Unmanaged};
+use crate::declare::Declaration;
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{self, Draft};
+use crate::model::{Address, Model, Node};
+use crate::plan::{self, Input};
+use crate::sql::Ident;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Roles that drafts name: they must exist before grants and policies can name them.
+pub fn roles(drafts: &[Draft]) -> Vec<String> {
+    let mut roles = BTreeSet::new();
+    for draft in drafts {
+        roles.extend(draft.node.owner.as_deref().map(str::to_owned));
+        if let Some(grants) = &draft.node.grants {
+            roles.extend(grants.0.keys().filter(|r| *r != "public").cloned());
+        }
+        if draft.node.address.kind() == "policy" {
+            let spec: Option<serde_json::Value> = draft.node.spec.read().ok();
+            let to = spec.as_ref().and_then(|s| s.get("to")).and_then(|t| t.as_array());
+            roles.extend(to.into_iter().flatten().filter_map(|r| Some(r.as_str()?.to_owned())));
+        }
+    }
+    roles.into_iter().filter(|r| !matches!(r.as_str(), "current_user" | "session_user" | "current_role")).collect()
+}
+
+/// Operations that create all nodes, in order.
+fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
+    let empty = Model::default();
+    let input = Input {
+        actual: &empty,
+        desired: model,
+        unmanaged: &Unmanaged::default(),
+        surroundings: &Surroundings::default(),
+        major,
+    };
+    Ok(plan::steps(&input)?)
+}
+
+/// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
+fn bare(node: &Node) -> Node {
+    Node { owner: None, comment: None, grants: None, hints: None, ..node.clone() }
+}
+
+/// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
+pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Result<()> {
+    let nodes = Model::new(model.nodes().iter().map(bare).collect());
+    prepare(session, schemas).await?;
+    session.client.batch_execute("BEGIN").await?;
+    for step in operations(&nodes, session.major)? {
+        if is_given(&step) {
+            continue;
+        }
+        for sql in &step.sql {
+            session.client.batch_execute(sql).await.map_err(|e| {
+                Error::from(e)
+                    .while_(format!("building {} from its own print, `{sql}`", step.address))
+                    .with_hint("this is a defect of pgplumb: please report it with the declaration")
+            })?;
+        }
+    }
+    Ok(session.client.batch_execute("COMMIT").await?)
+}
+
+/// `public` is there in every new database.
+fn is_given(step: &plan::Step) -> bool {
+    step.at == "schema public"
+}
+
+async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
+    if !schemas.iter().any(|s| s == "public") {
+        return Ok(());
+    }
+    Ok(session.client.batch_execute("CREATE SCHEMA IF NOT EXISTS public").await?)
+}
+
+/// Builds drafts. All independent mistakes are reported, each where it was written.
+pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> {
+    let drafts = &declaration.drafts;
+    let settings = &declaration.settings;
+    let model = Model::new(drafts.iter().map(|d| bare(&d.node)).collect());
+    let by_path: HashMap<String, &Draft> = drafts.iter().map(|d| (d.node.address.path(), d)).collect();
+    prepare(session, &settings.schemas).await?;
+    session.client.batch_execute("BEGIN").await?;
+    let mut waiting: Vec<plan::Step> = operations(&model, session.major)?.into_iter().filter(|s| !is_given(s)).collect();
+    let mut done_before = usize::MAX;
+    let mut problems: Vec<(String, Problem)> = Vec::new();
+    // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
+    // after the others, as long as that helps.
+    while !waiting.is_empty() && waiting.len() < done_before {
+        done_before = waiting.len();
+        problems.clear();
+        let mut failed = Vec::new();
+        for step in waiting {
+            let draft = by_path.get(&step.at).copied();
+            let home = draft.map_or("public", |d| d.node.address.schema());
+            match run(session, &step, home, settings).await? {
+                None => {}
+                Some((sql, error)) => {
+                    problems.push((step.at.clone(), place(&step, &sql, &error, draft, declaration)));
+                    failed.push(step);
+                }
+            }
+        }
+        waiting = failed;
+    }
+    problems.extend(bodies(session, declaration).await?);
+    session.client.batch_execute("COMMIT").await?;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Declaration(root_causes(problems, &model)))
+}
+
+/// Runs a step under the names that its schema sees; on failure, the statement and the server's error.
+async fn run(
+    session: &Session,
+    step: &plan::Step,
+    home: &str,
+    settings: &crate::declare::Settings,
+) -> Result<Option<(String, tokio_postgres::Error)>> {
+    let path: Vec<String> = std::iter::once(home)
+        .chain(settings.schemas.iter().map(String::as_str))
+        .chain(["public"])
+        .filter(|s| !s.is_empty())
+        .map(|s| Ident(s).to_string())
+        .collect();
+    session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {}", path.join(", "))).await?;
+    for sql in &step.sql {
+        if let Err(error) = session.client.batch_execute(sql).await {
+            if error.as_db_error().is_none() {
+                return Err(error.into());
+            }
+            session.client.batch_execute("ROLLBACK TO step").await?;
+            return Ok(Some((sql.clone(), error)));
+        }
+    }
+    session.client.batch_execute("RELEASE step").await?;
+    Ok(None)
+}
+
+/// Validates string bodies now that everything they may mention is there.
+async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<(String, Problem)>> {
+    let mut problems = Vec::new();
+    let schemas = &declaration.settings.schemas;
+    let rows = session
+        .client
+        .query(
+            "select p.oid, n.nspname::text, p.proname::text, l.lanvalidator::regproc::text,
+                    pg_get_function_identity_arguments(p.oid), oidvectortypes(p.proargtypes)
+             from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
+             where n.nspname = any ($1) and l.lanvalidator <> 0 and p.prokind in ('f', 'p', 'w')
+               and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+             order by p.oid",
+            &[schemas],
+        )
+        .await?;
+    for row in rows {
+        let (oid, schema, name, validator): (u32, String, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let path: Vec<String> =
+            std::iter::once(&schema).chain(schemas).map(|s| Ident(s).to_string()).chain(["public".to_owned()]).collect();
+        let sql = format!(
+            "SAVEPOINT body; SET LOCAL search_path = {}; SET LOCAL check_function_bodies = on; SELECT {validator}({oid})",
+            path.join(", ")
+        );
+        if let Err(error) = session.client.batch_execute(&sql).await {
+            let types: String = row.try_get(5)?;
+            let parent = Address::root("schema", &schema);
+            let draft = declaration.drafts.iter().find(|d| {
+                ["function", "procedure"].contains(&d.node.address.kind())
+                    && kinds::routine::bare_name(&d.node.address).as_deref() == Some(name.as_str())
+                    && d.node.address.parent().as_ref() == Some(&parent)
+                    && (d.node.address.name().ends_with(&format!("({types})")))
+            });
+            let pos = draft.map_or_else(|| declaration.sources.start(), |d| d.pos.clone());
+            let words = Error::from(error).to_string();
+            problems.push((parent.child("function", &name).path(), Problem::new(&pos, format!("body of {name}: {words}"))));
+            session.client.batch_execute("ROLLBACK TO body").await?;
+        }
+        session.client.batch_execute("ROLLBACK TO body").await?;
+    }
+    Ok(problems)
+}
+
+/// The place in the YAML that an error comes from: the fragment in which the server points, else the
+/// fragment that holds the name it complains about, else where the thing is declared.
+fn place(step: &plan::Step, sql: &str, error: &tokio_postgres::Error, draft: Option<&Draft>, declaration: &Declaration) -> Problem {
+    use tokio_postgres::error::ErrorPosition;
+    let message = error.as_db_error().map_or_else(|| error.to_string(), |db| {
+        let detail = db.detail().map(|d| format!("; {d}")).unwrap_or_default();
+        format!("{} ({}){detail}", db.message(), db.code().code())
+    });
+    let hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
+    let Some(draft) = draft else {
+        return Problem::new(&declaration.sources.start(), format!("{}: {message}", step.address));
+    };
+    // Riders are written inside the statement of their parent.
+    let within = |d: &&Draft| d.node.address.is_within(&draft.node.address);
+    let at = match error.as_db_error().and_then(|db| db.position()) {
+        Some(ErrorPosition::Original(position)) => {
+            let chars = usize::try_from(*position).unwrap_or(1).saturating_sub(1);
+            sql.char_indices().nth(chars).map(|(byte, _)| byte)
+        }
+        _ => None,
+    };
+    let mut found = None;
+    let mut best = usize::MAX;
+    for candidate in declaration.drafts.iter().filter(within) {
+        for (fragment, scalar) in &candidate.fragments {
+            let Some(scalar) = scalar else { continue };
+            for (start, _) in sql.match_indices(&fragment.text) {
+                let Some(at) = at.filter(|at| (start..start + fragment.text.len()).contains(at)) else { continue };
+                if fragment.text.len() < best {
+                    best = fragment.text.len();
+                    let inside = scalar.text.find(&fragment.text).unwrap_or(0) + (at - start);
+                    found = Some((candidate.node.address.clone(), scalar.position_of(inside)));
+                }
+            }
+        }
+    }
+    let quoted: Option<String> = message.split('"').nth(1).map(str::to_owned);
+    if let (None, Some(name)) = (&found, quoted) {
+        let named = declaration.drafts.iter().filter(within).find(|d| d.node.address != draft.node.address && d.node.address.name() == name);
+        found = named.map(|d| (d.node.address.clone(), d.pos.clone()));
+    }
+    let (address, pos) = found.unwrap_or_else(|| (draft.node.address.clone(), draft.pos.clone()));
+    let mut problem = Problem::new(&pos, format!("{address}: {message}"));
+    problem.hint = hint;
+    problem
+}
+
+/// Leaves out what failed only because something else did.
+fn root_causes(problems: Vec<(String, Problem)>, model: &Model) -> Vec<Problem> {
+    let failed: HashSet<&str> = problems.iter().map(|(path, _)| path.as_str()).collect();
+    let follows = |path: &str| {
+        let Some(node) = model.nodes().iter().find(|n| n.address.path() == path) else { return false };
+        let parent = node.address.parent();
+        node.needs.iter().chain(parent.iter()).any(|need| need.path() != path && failed.contains(need.path().as_str()))
+    };
+    let mut list: Vec<Problem> = problems.iter().filter(|(path, _)| !follows(path)).map(|(_, p)| p.clone()).collect();
+    if list.is_empty() {
+        list = problems.into_iter().map(|(_, p)| p).collect();
+    }
+    list.sort();
+    list.dedup();
+    list
+}

@@ -1,0 +1,130 @@
+//! Scratch: databases of our own to build in, on a server that pgplumb starts itself, or on one that
+//! the user names for it.
+
+use super::server::{find, LocalServer, Options};
+use crate::catalog::connect::Target;
+use crate::catalog::Session;
+use crate::error::{Error, Result};
+use crate::sql::Ident;
+use std::path::PathBuf;
+
+/// Where scratch databases live.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A local server of the wanted major, started from binaries (found, or where the setting says).
+    Local(Option<PathBuf>),
+    /// Databases of our own on the server that a URL names.
+    Server(Target),
+}
+
+/// A place to build in. Its databases go when it is closed; a local server goes when it is dropped.
+pub struct Scratch {
+    admin: Target,
+    local: Option<LocalServer>,
+    databases: Vec<String>,
+    /// What it is, for people.
+    pub words: String,
+}
+
+/// Names of scratch databases on shared servers start so, and end in the process and a count.
+const PREFIX: &str = "pgplumb_scratch_";
+
+impl Scratch {
+    /// Opens a place for a server major and the extensions that will be needed.
+    ///
+    /// # Errors
+    /// No binaries of that major, extensions that are not installed, another major on the server.
+    pub async fn open(place: &Place, major: u32, extensions: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        match place {
+            Place::Local(setting) => {
+                let install = find(Some(major), setting.as_deref())?;
+                for extension in extensions.iter().filter(|e| !install.has_extension(e)) {
+                    let message = format!("extension {extension} is not installed for PostgreSQL {} in {}", install.version, install.bin.display());
+                    return Err(Error::new(message).with_hint(format!(
+                        "install it there, or name another place with `--scratch`: binaries of PostgreSQL {major} that have it, the URL of a server that has it, or `target`"
+                    )));
+                }
+                let options = Options { purpose: "scratch".into(), ..Options::default() };
+                let server = LocalServer::start(&install, &options)?;
+                let admin = Target::resolve(Some(&server.url("postgres")), env)?;
+                let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
+                Ok(Self { admin, local: Some(server), databases: Vec::new(), words })
+            }
+            Place::Server(target) => {
+                let session = Session::open(target).await?;
+                if session.major != major {
+                    let message = format!("the scratch server is PostgreSQL {}, the target is {major}", session.version);
+                    return Err(Error::new(message).with_hint("name a scratch server of the target's major, or leave `scratch` out"));
+                }
+                remove_leftovers(&session).await?;
+                let words = format!("databases of its own on {}", target.describe());
+                Ok(Self { admin: target.clone(), local: None, databases: Vec::new(), words })
+            }
+        }
+    }
+
+    /// Makes roles that are missing on a local server; on a shared one they must exist.
+    pub async fn roles(&self, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let session = Session::open(&self.admin).await?;
+        for name in names {
+            let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[name]).await?;
+            match (known, &self.local) {
+                (Some(_), _) => {}
+                (None, Some(_)) => session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?,
+                (None, None) => {
+                    return Err(Error::new(format!("role {name} does not exist on the scratch server"))
+                        .with_hint("create it there; pgplumb refers to roles but never makes them on a server that is not its own"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A new empty database and a session in it.
+    pub async fn database(&mut self) -> Result<Session> {
+        let admin = Session::open(&self.admin).await?;
+        let name = format!("{PREFIX}{}_{}", std::process::id(), self.databases.len() + 1);
+        let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", Ident(&name));
+        admin.client.batch_execute(&sql).await.map_err(|e| {
+            Error::from(e).while_("creating a scratch database").with_hint("scratch needs CREATEDB: use another role, or a local server")
+        })?;
+        self.databases.push(name.clone());
+        Session::open(&self.admin.with_database(&name)).await
+    }
+
+    /// Removes the databases on a shared server.
+    pub async fn close(mut self) -> Result<()> {
+        if self.local.is_some() {
+            return Ok(());
+        }
+        let session = Session::open(&self.admin).await?;
+        for name in self.databases.drain(..) {
+            session.client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(&name))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Databases that runs which were killed left on a shared server. A run that is alive has a session in
+/// its database, or has only just made it.
+async fn remove_leftovers(session: &Session) -> Result<()> {
+    let rows = session
+        .client
+        .query(
+            "select d.datname::text from pg_database d where d.datname like $1 || '%'
+               and pg_has_role(current_user, d.datdba, 'USAGE')
+               and not exists (select from pg_stat_activity a where a.datid = d.oid)
+               and coalesce((pg_stat_file('base/' || d.oid || '/PG_VERSION', true)).modification < now() - interval '1 hour', false)",
+            &[&PREFIX.replace('_', "\\_")],
+        )
+        .await;
+    // Only superusers may ask how old a database is; others leave leftovers to them.
+    for row in rows.unwrap_or_default() {
+        let name: String = row.try_get(0)?;
+        session.client.batch_execute(&format!("DROP DATABASE IF EXISTS {}", Ident(&name))).await?;
+    }
+    Ok(())
+}

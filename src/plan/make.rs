@@ -1,0 +1,100 @@
+//! Makes the plan file out of a comparison.
+
+use super::batch::{build, Built, Input};
+use super::file::{address_of, Allowed, Plan, PlanTarget, ReadScope, FORMAT};
+use super::fingerprint::fingerprints;
+use super::preflight::{ask, privileges, questions};
+use crate::catalog::{Session, Wanted};
+use crate::engine::Live;
+use crate::error::Result;
+use crate::kinds::Hazard;
+use crate::model::{Address, Model};
+
+/// The plan from what is live to what is desired. The session's transaction is open, so that the data is
+/// asked in the snapshot that was compared.
+pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Wanted, allow: &[String]) -> Result<Plan> {
+    let input = Input {
+        actual: &live.model,
+        desired,
+        unmanaged: &live.unmanaged,
+        surroundings: &live.surroundings,
+        major: session.major,
+    };
+    let Built { batches, touched, .. } = build(&input)?;
+    let mut plan = Plan {
+        pgplumb_plan: FORMAT,
+        made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
+        target: PlanTarget { identity: session.identity.clone(), server: session.version.clone(), role: session.role.clone() },
+        seal: String::new(),
+        summary: String::new(),
+        reads: ReadScope {
+            major: session.major,
+            schemas: wanted.schemas.clone(),
+            ignore: wanted.ignore.clone(),
+            rows: wanted.rows.iter().map(|n| (n.address.path(), n.spec.as_json().to_owned())).collect(),
+            extensions: wanted.extensions.clone().unwrap_or_default(),
+        },
+        allowed: Vec::new(),
+        findings: Vec::new(),
+        not_checked: live.unchecked.clone(),
+        batches,
+        fingerprints: fingerprints(&touched, &live.model, &live.surroundings),
+    };
+    let touched: Vec<Address> = touched.into_iter().collect();
+    let (found, not_checked) = ask(session, &questions(&input)).await?;
+    settle_data_hazards(&mut plan, &found);
+    plan.findings = found;
+    plan.findings.extend(privileges(session, &touched, &input).await?);
+    plan.not_checked.extend(not_checked);
+    plan.summary = summary(&plan);
+    let known = plan.not_allowed();
+    for text in allow {
+        plan.allowed.extend(Allowed::parse(text, &known)?);
+    }
+    plan.allowed.sort();
+    plan.allowed.dedup();
+    plan.seal()?;
+    Ok(plan)
+}
+
+/// Where the data was asked and said yes, a step no longer may fail on it; where it said no, it will.
+fn settle_data_hazards(plan: &mut Plan, found: &[super::Finding]) {
+    for step in plan.batches.iter_mut().flat_map(|b| &mut b.steps) {
+        for note in step.hazards.iter_mut().filter(|n| n.hazard == Hazard::MayFailOnData) {
+            if let Some(finding) = found.iter().find(|f| f.address == step.address) {
+                note.why = format!("it will fail: {}", finding.text);
+            }
+        }
+    }
+}
+
+fn summary(plan: &Plan) -> String {
+    let count = |verbs: &[&str]| plan.steps().filter(|s| verbs.contains(&s.verb.as_str())).count();
+    let parts = [
+        (count(&["create"]), "to create"),
+        (count(&["alter", "release", "validate"]), "to change"),
+        (count(&["rename"]), "to rename"),
+        (count(&["drop"]), "to drop"),
+    ];
+    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if words.is_empty() {
+        "in agreement".into()
+    } else {
+        words.join(", ")
+    }
+}
+
+impl ReadScope {
+    /// What has to be read to check a plan's fingerprints.
+    pub fn wanted(&self) -> Wanted {
+        let rows = self.rows.iter().filter_map(|(path, spec)| {
+            Some(crate::model::Node::new(address_of(path)?, crate::model::Spec::from_json(spec)))
+        });
+        Wanted {
+            schemas: self.schemas.clone(),
+            ignore: self.ignore.clone(),
+            rows: rows.collect(),
+            extensions: Some(self.extensions.clone()),
+        }
+    }
+}
