@@ -303,13 +303,16 @@ impl<'o, 'a> Edges<'o, 'a> {
         for need in before {
             let makers: Vec<usize> = self.makers.get(&need).into_iter().flatten().copied().filter(|m| *m != at).collect();
             for maker in makers {
-                // The completion of something made early is not what its own creation waits for.
+                // What needs something that is made early waits for that, not for its completion: the knot
+                // would be tied again.
                 let completion = self.ops[maker].verb == Verb::Alter && self.apart.early.contains(&need);
-                let own = op.riders.contains(&need) || self.ops[maker].address == op.address;
+                if completion {
+                    continue;
+                }
                 // Of two things that are only altered, the one that is usually needed goes first.
                 let both_alter = op.verb == Verb::Alter && self.ops[maker].verb == Verb::Alter;
-                let backwards = both_alter && !completion && kinds::rank(need.kind()) >= kinds::rank(op.address.kind());
-                if !(completion && early && own) && !backwards {
+                let backwards = both_alter && kinds::rank(need.kind()) >= kinds::rank(op.address.kind());
+                if !backwards {
                     self.edge(maker, at);
                 }
             }
