@@ -75,6 +75,14 @@ impl Error {
         }
     }
 
+    /// Adds a hint where there is none yet.
+    pub fn with_hint_if_none(self, text: impl Into<String>) -> Self {
+        match self {
+            Self::Failed { message, hint: None } => Self::Failed { message, hint: Some(text.into()) },
+            other => other,
+        }
+    }
+
     /// Says what was being done when it failed: `doing: message`.
     pub fn while_(self, doing: impl fmt::Display) -> Self {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` is the map of this crate.
 
+pub mod apply;
 pub mod catalog;
 pub mod cli;
 pub mod compile;

@@ -217,7 +217,9 @@ impl Reader<'_> {
             }
         }
         for (at, node) in self.nodes.iter_mut().enumerate() {
-            if let (Some(text), false) = (by_address.get(&node.address), self.hidden.contains(&at)) {
+            // What initdb says of `public` is nobody's comment.
+            let own = |text: &String| !(text == "standard public schema" && node.address == Address::root("schema", "public"));
+            if let (Some(text), false) = (by_address.get(&node.address).filter(|t| own(t)), self.hidden.contains(&at)) {
                 node.comment = Some(text.as_str().into());
             }
         }

@@ -1,13 +1,35 @@
 //! `pgplumb apply`.
 
-use super::common::Env;
+use super::common::{Env, RunArgs, TargetArgs};
 use super::Outcome;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::{apply, engine};
+use std::path::PathBuf;
 
-/// To be written.
+/// Run a reviewed plan: exactly its statements, or refuse. Run it again to go on after a failure.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The plan file.
+    #[arg(value_name = "FILE")]
+    plan: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
 
-pub async fn run(_args: &Args, _env: &Env<'_>) -> Result<Outcome> {
-    Err(Error::new("not written yet"))
+pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
+    let plan = super::common::read_plan(&args.plan)?;
+    let target = args.target.resolve(env)?;
+    let session = engine::open(&target).await?;
+    args.run.confirm(env, &format!("{} on {}: {}", args.plan.display(), target.describe(), plan.summary))?;
+    let progress = |text: &str| env.terminal.progress(text);
+    let options = args.run.options(env, &args.target, &target, &progress);
+    let report = apply::apply(&plan, &session, &options).await?;
+    let text = match (report.steps, report.resumed) {
+        (0, _) => "nothing to do\n".to_owned(),
+        (steps, _) => format!("applied: {steps} steps in {} transaction{}\n", report.batches, if report.batches == 1 { "" } else { "s" }),
+    };
+    env.terminal.print(&text)?;
+    Ok(Outcome::Agreement)
 }

@@ -2,10 +2,13 @@
 
 use super::settings::Project;
 use super::Terminal;
+use crate::apply::Options;
 use crate::catalog::connect::Target;
 use crate::compile::Place;
 use crate::engine::Choices;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// What every command gets.
@@ -101,4 +104,56 @@ impl ScratchArgs {
 /// The choices of a run.
 pub fn choices<'a>(declaration: PathBuf, scratch: Place, locked: bool, progress: &'a dyn Fn(&str)) -> Choices<'a> {
     Choices { declaration, scratch, locked, env: &variable, progress }
+}
+
+/// How a plan is run.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// Do not ask.
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// How long a batch waits for a lock before it steps back and tries again.
+    #[arg(long, value_name = "DURATION")]
+    lock_timeout: Option<String>,
+    /// How often a batch is tried.
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
+}
+
+impl RunArgs {
+    /// Asks a person; refuses where nobody can be asked.
+    pub fn confirm(&self, env: &Env, what: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Error::new("nobody is there to confirm").with_hint("add --yes to run without being asked"));
+        }
+        env.terminal.ask(&format!("{what}\nRun it? Type yes: "))?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(|e| Error::new(format!("cannot read the answer: {e}")))?;
+        if answer.trim() == "yes" {
+            Ok(())
+        } else {
+            Err(Error::new("not confirmed: nothing was done"))
+        }
+    }
+
+    pub fn options<'a>(&'a self, env: &'a Env, named: &'a TargetArgs, target: &'a Target, progress: &'a dyn Fn(&str)) -> Options<'a> {
+        Options {
+            target,
+            never: env.project.never(named.name()),
+            lock_timeout: self.lock_timeout.as_deref().or(env.project.lock_timeout()).unwrap_or("3s"),
+            attempts: self.attempts.or(env.project.attempts()).unwrap_or(10).max(1),
+            progress,
+        }
+    }
+}
+
+/// Reads a plan file and checks its seal.
+pub fn read_plan(path: &Path) -> Result<Plan> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::new(format!("cannot read the plan {}: {e}", path.display())).with_hint("`pgplumb plan --out FILE` writes one")
+    })?;
+    Plan::read(&text, &path.display().to_string())
 }

@@ -64,6 +64,12 @@ impl Terminal {
         }
     }
 
+    /// Shows a question.
+    pub fn ask(&self, text: &str) -> Result<()> {
+        let mut err = std::io::stderr().lock();
+        err.write_all(text.as_bytes()).and_then(|()| err.flush()).map_err(|e| Error::new(format!("cannot ask: {e}")))
+    }
+
     fn say(&self, text: &str) {
         // A closed standard error is no reason to stop.
         let _ = writeln!(std::io::stderr().lock(), "{text}");

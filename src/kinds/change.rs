@@ -51,15 +51,19 @@ impl Hazard {
         }
     }
 
-    /// Whether a reviewer has to allow it by name before `apply` runs the statement.
-    pub fn needs_leave(self) -> bool {
+    /// Whether a reviewer has to allow it by name before `apply` runs the statement, given the rows of the
+    /// largest table that is concerned: on a small table nobody waits long.
+    pub fn needs_leave(self, rows: u64) -> bool {
         match self {
-            Self::DataLoss | Self::AccessWidened | Self::BlocksReads | Self::BlocksWrites | Self::Rewrites => true,
-            Self::Irreversible => true,
+            Self::DataLoss | Self::AccessWidened | Self::Irreversible => true,
+            Self::BlocksReads | Self::BlocksWrites | Self::Rewrites => rows >= SMALL_TABLE,
             Self::NotInTransaction | Self::MayFailOnData => false,
         }
     }
 }
+
+/// Rows up to which a scan or a rewrite is a matter of moments.
+const SMALL_TABLE: u64 = 100_000;
 
 /// The strongest lock a statement takes on a relation that others use (manual, section 13.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

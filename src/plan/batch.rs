@@ -1,14 +1,15 @@
 //! Builds the plan: renames, fates, order, transactions, and the way back of each.
 
 use super::expand::fates;
-use super::file::{Batch, HazardNote, Step};
+use super::file::{Batch, HazardNote, Step, TableLock};
 use super::graph::{order, Op, Verb};
 use super::rename::{moved, renames, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
+use crate::kinds::relation::relation;
 use crate::kinds::{Change, Hazard, Lock, Scope};
 use crate::model::{Address, Model};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan is made from.
 pub struct Input<'a> {
@@ -23,8 +24,8 @@ pub struct Input<'a> {
 pub struct Built {
     pub batches: Vec<Batch>,
     pub touched: BTreeSet<Address>,
-    /// The actual model as renames leave it.
-    pub renamed: Model,
+    /// The model that the plan leaves behind.
+    pub after: Model,
 }
 
 /// Plans the way from the actual to the desired model, and back.
@@ -41,7 +42,7 @@ pub fn build(input: &Input) -> Result<Built> {
         before = after;
     }
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
-    Ok(Built { batches, touched: built.touched, renamed: built.renamed })
+    Ok(Built { batches, touched: built.touched, after: before })
 }
 
 /// The steps alone, in one row: what scratch runs.
@@ -54,6 +55,36 @@ struct Cut {
     batch: Batch,
     /// Renames in this batch, backwards: from the new to the old address.
     renames: Vec<(Address, Address)>,
+    /// The strongest lock on each relation.
+    locks: BTreeMap<Address, Lock>,
+}
+
+impl Cut {
+    fn note_locks(&mut self, changes: &[Change]) {
+        note_locks(&mut self.locks, changes);
+    }
+
+    /// Writes down the locks on tables that were live before the plan.
+    fn seal_locks(&mut self, live: &Model) {
+        let back = |address: &Address| self.renames.iter().fold(address.clone(), |at, (new, old)| at.moved(new, old));
+        let mut locks = Vec::new();
+        for (address, mode) in &self.locks {
+            let address = back(address);
+            if *mode > Lock::RowExclusive && address.kind() == "table" && live.get(&address).is_some() {
+                locks.push(TableLock { table: relation(&address), mode: *mode });
+            }
+        }
+        self.batch.locks = locks;
+    }
+}
+
+fn note_locks(locks: &mut BTreeMap<Address, Lock>, changes: &[Change]) {
+    for change in changes {
+        for address in &change.on {
+            let strongest = locks.entry(address.clone()).or_default();
+            *strongest = (*strongest).max(change.lock);
+        }
+    }
 }
 
 struct Forward {
@@ -61,7 +92,6 @@ struct Forward {
     /// The model after each batch.
     states: Vec<Model>,
     touched: BTreeSet<Address>,
-    renamed: Model,
 }
 
 fn forward(input: &Input) -> Result<Forward> {
@@ -101,12 +131,14 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
     let mut state = input.actual.clone();
     let mut cut = Cut::default();
     for rename in &renames {
+        cut.note_locks(std::slice::from_ref(&rename.up));
         cut.batch.steps.push(step("rename", &rename.to, std::slice::from_ref(&rename.up), &sizes));
         cut.renames.push((rename.to.clone(), rename.from.clone()));
         state = moved(&state, &rename.from, &rename.to);
     }
     let mut pending = false;
     let mut validations: Vec<Step> = Vec::new();
+    let mut validation_locks = BTreeMap::new();
     for op in &ops {
         // What follows a change that has to be committed first, such as a validation, comes at the end.
         let last = op.changes.iter().rposition(|c| c.commit_after);
@@ -119,9 +151,11 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
         }
         pending |= ends;
         if !now.is_empty() {
+            cut.note_locks(now);
             cut.batch.steps.push(step(verb(op), &op.address, now, &sizes));
         }
         if !later.is_empty() {
+            note_locks(&mut validation_locks, later);
             validations.push(step("validate", &op.address, later, &sizes));
         }
         state = after(&state, op, input.desired);
@@ -132,9 +166,10 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
     }
     if !validations.is_empty() {
         states.push(state);
-        cuts.push(Cut { batch: Batch { steps: validations, undo: Vec::new(), no_undo: None }, renames: Vec::new() });
+        cuts.push(Cut { batch: Batch { steps: validations, ..Batch::default() }, renames: Vec::new(), locks: validation_locks });
     }
-    Ok(Forward { batches: cuts, states, touched, renamed })
+    cuts.iter_mut().for_each(|cut| cut.seal_locks(input.actual));
+    Ok(Forward { batches: cuts, states, touched })
 }
 
 /// The model after an operation.
@@ -187,7 +222,8 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
         on.into_iter().filter(|a| sizes(a) > 0).map(|a| format!("{a} (about {} rows)", power_of_ten(sizes(a)))).collect();
     let mut hazards: Vec<HazardNote> = Vec::new();
     for (hazard, why) in changes.iter().flat_map(|c| &c.hazards) {
-        let note = HazardNote { hazard: *hazard, why: why.clone() };
+        let rows = changes.iter().flat_map(|c| &c.on).map(sizes).max().unwrap_or(0);
+        let note = HazardNote { hazard: *hazard, why: why.clone(), needs_leave: hazard.needs_leave(rows) };
         if !hazards.contains(&note) {
             hazards.push(note);
         }

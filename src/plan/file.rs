@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::kinds::{Hazard, Lock};
 use crate::model::Address;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the plan format.
 pub const FORMAT: u32 = 1;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub batches: Vec<Batch>,
     /// What must not have changed when it is applied.
     pub fingerprints: Fingerprints,
+    /// What it leaves behind: path to the digest of its spec, or `absent`.
+    pub after: BTreeMap<String, String>,
 }
 
 /// Whom it is for.
@@ -90,6 +93,9 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
+    /// Live tables and the strongest lock on each: taken first, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<TableLock>,
     pub steps: Vec<Step>,
     /// Brings back the state before this batch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +103,15 @@ pub struct Batch {
     /// Why there is no way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_undo: Option<String>,
+}
+
+/// A lock on a live table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableLock {
+    /// The table's name in SQL.
+    pub table: String,
+    pub mode: Lock,
 }
 
 /// One operation on one address: its statements run one after the other.
@@ -139,6 +154,9 @@ fn is_no_lock(lock: &Lock) -> bool {
 pub struct HazardNote {
     pub hazard: Hazard,
     pub why: String,
+    /// Whether a reviewer has to allow it before it runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_leave: bool,
 }
 
 impl Plan {
@@ -203,8 +221,9 @@ pub fn not_allowed(batches: &[Batch], allowed: &[Allowed]) -> Vec<Allowed> {
     let mut missing: Vec<Allowed> = batches
         .iter()
         .flat_map(|b| &b.steps)
-        .flat_map(|step| step.hazards.iter().map(move |note| Allowed { hazard: note.hazard, address: step.address.clone() }))
-        .filter(|a| a.hazard.needs_leave() && !allowed.contains(a))
+        .flat_map(|step| step.hazards.iter().filter(|n| n.needs_leave).map(move |note| (note.hazard, step)))
+        .map(|(hazard, step)| Allowed { hazard, address: step.address.clone() })
+        .filter(|a| !allowed.contains(a))
         .collect();
     missing.sort();
     missing.dedup();

@@ -35,6 +35,12 @@ pub fn fingerprint(node: Option<&Node>) -> String {
     hasher.finalize().to_hex().chars().take(16).collect()
 }
 
+/// The digest of what a kind knows of a node, facets aside.
+pub fn spec_fingerprint(node: Option<&Node>) -> String {
+    let digest = |node: &Node| blake3::hash(node.spec.as_json().as_bytes()).to_hex().chars().take(16).collect();
+    node.map_or_else(|| ABSENT.to_owned(), digest)
+}
+
 /// The fingerprints of what a plan touches and of what depends on it.
 pub fn fingerprints(touched: &BTreeSet<Address>, actual: &Model, surroundings: &Surroundings) -> Fingerprints {
     let mut addresses = touched.clone();

@@ -2,7 +2,7 @@
 
 use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Plan, PlanTarget, ReadScope, FORMAT};
-use super::fingerprint::fingerprints;
+use super::fingerprint::{fingerprints, spec_fingerprint};
 use super::preflight::{ask, privileges, questions};
 use crate::catalog::{Session, Wanted};
 use crate::engine::Live;
@@ -20,7 +20,7 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         surroundings: &live.surroundings,
         major: session.major,
     };
-    let Built { batches, touched, .. } = build(&input)?;
+    let Built { batches, touched, after } = build(&input)?;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
         made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
@@ -39,6 +39,7 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         not_checked: live.unchecked.clone(),
         batches,
         fingerprints: fingerprints(&touched, &live.model, &live.surroundings),
+        after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
     };
     let touched: Vec<Address> = touched.into_iter().collect();
     let (found, not_checked) = ask(session, &questions(&input)).await?;
@@ -63,6 +64,7 @@ fn settle_data_hazards(plan: &mut Plan, found: &[super::Finding]) {
         for note in step.hazards.iter_mut().filter(|n| n.hazard == Hazard::MayFailOnData) {
             if let Some(finding) = found.iter().find(|f| f.address == step.address) {
                 note.why = format!("it will fail: {}", finding.text);
+                note.needs_leave = true;
             }
         }
     }

@@ -95,7 +95,13 @@ fn sequence(out: &mut Vec<String>, one: &Sequence) {
         "create {phrase} as {} increment {}{max} start {} cache {}{cycle}",
         one.kind, one.increment, one.start, one.cache
     ));
-    facets(out, &phrase, &phrase, &one.facets);
+    let mut others = one.facets.clone();
+    if one.owned_by.is_some() {
+        // It follows its table from owner to owner.
+        let owner = others.owner.take();
+        others.grants.retain(|grant| owner.as_ref() != Some(&grant.role));
+    }
+    facets(out, &phrase, &phrase, &others);
 }
 
 fn function(out: &mut Vec<String>, one: &Function) {

@@ -1,0 +1,114 @@
+//! What has to hold before anything is touched.
+
+use crate::catalog::{self, Loaded, Session, Surroundings};
+use crate::error::{Error, Result};
+use crate::kinds::Hazard;
+use crate::plan::{self, address_of, fingerprint, not_allowed, spec_fingerprint, Allowed, Batch, Plan};
+use std::collections::BTreeSet;
+
+/// The plan was made for this very database and server major.
+pub fn identity(plan: &Plan, session: &Session) -> Result<()> {
+    let (made, here) = (&plan.target.identity, &session.identity);
+    let system = match (&made.system, &here.system) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    if !system || made.database != here.database || made.database_oid != here.database_oid {
+        let message = format!("the plan was made for database {} of another server or another database of that name; this is {}", made.database, here.database);
+        return Err(Error::new(message).with_hint("make a plan for this database with `pgplumb plan`"));
+    }
+    if plan.reads.major != session.major {
+        let message = format!("the plan was made for PostgreSQL {}, the server is {}", plan.reads.major, session.major);
+        return Err(Error::new(message).with_hint("make the plan anew with `pgplumb plan`"));
+    }
+    Ok(())
+}
+
+/// Every hazard was allowed, and none is one that may never happen on this target.
+pub fn hazards(batches: &[Batch], allowed: &[Allowed], never: &[Hazard], how: &str) -> Result<()> {
+    for step in batches.iter().flat_map(|b| &b.steps) {
+        if let Some(note) = step.hazards.iter().find(|n| never.contains(&n.hazard)) {
+            return Err(Error::new(format!("{}: {} ({}) may never happen on this target", step.address, note.hazard.word(), note.why))
+                .with_hint("`never` in pgplumb.yaml says so"));
+        }
+    }
+    let missing = not_allowed(batches, allowed);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = missing.iter().map(|a| format!("--allow '{}:{}'", a.hazard.word(), a.address)).collect();
+    Err(Error::new(format!("{} hazard{} not allowed:\n  {}", list.len(), if list.len() == 1 { " is" } else { "s are" }, list.join("\n  ")))
+        .with_hint(how))
+}
+
+/// Nothing that the plan touches has changed since it was made. `done` are batches that were committed
+/// before: what they changed is as they left it.
+pub async fn fresh(plan: &Plan, session: &Session, done: usize) -> Result<()> {
+    let (loaded, surroundings) = read(plan, session).await?;
+    let changed_by_us: BTreeSet<&str> = plan.batches.iter().take(done).flat_map(|b| &b.steps).map(|s| s.at.as_str()).collect();
+    let ours = |path: &str| {
+        changed_by_us.iter().any(|at| path == *at || path.starts_with(&format!("{at}/")) || at.starts_with(&format!("{path}/")))
+    };
+    let mut changed = Vec::new();
+    for (path, before) in plan.fingerprints.things.iter().filter(|(path, _)| done == 0 || !ours(path)) {
+        let Some(address) = address_of(path) else { continue };
+        let now = fingerprint(loaded.model.get(&address));
+        if now != *before {
+            let what = match (before.as_str(), now.as_str()) {
+                ("absent", _) => "is there now",
+                (_, "absent") => "is gone",
+                _ => "has changed",
+            };
+            changed.push(format!("{address} {what}"));
+        }
+    }
+    if surroundings.default_acl != plan.fingerprints.default_privileges {
+        changed.push("default privileges have changed".into());
+    }
+    stale(changed)
+}
+
+/// Everything is as the plan left it, so that its way back leads back.
+pub async fn as_left(plan: &Plan, session: &Session) -> Result<()> {
+    let (loaded, _) = read(plan, session).await?;
+    let mut changed = Vec::new();
+    for (path, after) in &plan.after {
+        let Some(address) = address_of(path) else { continue };
+        if spec_fingerprint(loaded.model.get(&address)) != *after {
+            changed.push(format!("{address} is not as the plan left it"));
+        }
+    }
+    stale(changed)
+}
+
+async fn read(plan: &Plan, session: &Session) -> Result<(Loaded, Surroundings)> {
+    let loaded = catalog::load_within(session, &plan.reads.wanted()).await?;
+    let surroundings = Surroundings::read(session, &loaded).await?;
+    Ok((loaded, surroundings))
+}
+
+fn stale(changed: Vec<String>) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("the database has changed since the plan was made:\n  {}", changed.join("\n  ")))
+        .with_hint("make the plan anew with `pgplumb plan` and review it"))
+}
+
+/// Whether an error means that a lock was not to be had in time.
+pub fn is_lock_timeout(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::SqlState;
+    error.code().is_some_and(|c| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(c))
+}
+
+/// The batches of a way back in the order they run, for the batches that were committed.
+pub fn way_back(plan: &plan::Plan, done: usize) -> Result<Vec<Batch>> {
+    let mut batches = Vec::new();
+    for (n, batch) in plan.batches.iter().enumerate().take(done).rev() {
+        if let Some(why) = &batch.no_undo {
+            return Err(Error::new(format!("batch {} has no way back: {why}", n + 1)));
+        }
+        batches.extend(batch.undo.iter().cloned());
+    }
+    Ok(batches)
+}
