@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compile;
 pub mod declare;
 pub mod diff;
+pub mod drift;
 pub mod engine;
 pub mod error;
 pub mod kinds;

@@ -153,6 +153,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.kind())?;
         for (i, (kind, name)) in self.segments().enumerate() {
+            // What is there at most once below its parent has no name of its own.
+            if name.is_empty() && i > 0 {
+                continue;
+            }
             if i > 0 {
                 f.write_str(".")?;
             }

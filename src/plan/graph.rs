@@ -241,6 +241,7 @@ impl<'o, 'a> Edges<'o, 'a> {
         let mut edges = Self { ops, scope, apart, pairs: Vec::new(), makers: HashMap::new(), breakers: HashMap::new() };
         for (at, op) in ops.iter().enumerate() {
             let map = match op.verb {
+                Verb::Drop if op.changes.is_empty() => continue,
                 Verb::Create | Verb::Alter => &mut edges.makers,
                 Verb::Drop => &mut edges.breakers,
                 Verb::Release => continue,
@@ -255,8 +256,11 @@ impl<'o, 'a> Edges<'o, 'a> {
     fn graph(mut self) -> DiGraph<(), ()> {
         for at in 0..self.ops.len() {
             self.build(at);
-            self.teardown(at);
-            self.same_address(at);
+            // What falls with something else (an owned sequence) has no place of its own.
+            if !(self.ops[at].verb == Verb::Drop && self.ops[at].changes.is_empty()) {
+                self.teardown(at);
+                self.same_address(at);
+            }
         }
         self.slots();
         self.pairs.retain(|(a, b)| a != b);

@@ -29,7 +29,12 @@ pub fn value(schema: &Schema, kind: &Type, k: usize) -> String {
 /// A condition on a column of a table.
 pub fn condition(schema: &Schema, rng: &mut Rng, column: &Column) -> Expr {
     let name = quote(&column.name);
-    let mut found = on(schema, rng, &name, &column.kind);
+    let mut found = if column.plain() {
+        on(schema, rng, &name, &column.kind)
+    } else {
+        // Its values are not those of its type.
+        Expr { sql: format!("coalesce({name} = {name}, true)"), ..Expr::default() }
+    };
     found.columns.push(column.name.clone());
     found
 }

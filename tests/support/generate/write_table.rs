@@ -7,7 +7,13 @@ pub fn create(out: &mut Vec<String>, table: &Table, major: u32) {
     let name = table.name.sql();
     let mut parts: Vec<String> = table.columns.iter().map(|one| column(one, major)).collect();
     parts.extend(table.primary_key.iter().map(|key| unique_key(key, "primary key")));
-    parts.extend(table.uniques.iter().map(|key| unique_key(key, "unique")));
+    // CREATE TABLE would make one of two equal keys.
+    let again = |at: usize| {
+        let earlier = table.primary_key.iter().chain(&table.uniques[..at]);
+        earlier.into_iter().any(|key| key.columns == table.uniques[at].columns)
+    };
+    let (late, early): (Vec<usize>, Vec<usize>) = (0..table.uniques.len()).partition(|at| again(*at));
+    parts.extend(early.iter().map(|at| unique_key(&table.uniques[*at], "unique")));
     for check in table.checks.iter().filter(|check| !check.not_valid) {
         parts.push(check_clause(check));
     }
@@ -25,6 +31,9 @@ pub fn create(out: &mut Vec<String>, table: &Table, major: u32) {
     let with = if with.is_empty() { String::new() } else { format!(" with ({})", with.join(", ")) };
     out.push(format!("create {unlogged}table {name} (\n  {}\n){with}", parts.join(",\n  ")));
 
+    for at in late {
+        out.push(format!("alter table {name} add {}", unique_key(&table.uniques[at], "unique")));
+    }
     for one in &table.columns {
         if let (Some(storage), true) = (one.storage, major < 16) {
             out.push(format!("alter table {name} alter {} set storage {storage}", quote(&one.name)));

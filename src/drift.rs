@@ -1,0 +1,269 @@
+//! Drift: where a live database is not what its declaration says, field by field. Pure, and without
+//! knowledge of kinds: fields are those of the specs, and the facets that all kinds share.
+
+use crate::diff::{diff, Delta};
+use crate::engine::Live;
+use crate::kinds::{self, facet};
+use crate::model::{Address, Grants, Model, Node, Privilege};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default)]
+pub struct Drift {
+    /// Sorted by address; what falls with its parent is counted there.
+    pub differences: Vec<Difference>,
+    /// All that was compared, down to relations, routines and types.
+    pub things: Vec<Address>,
+    /// How many declared addresses were compared.
+    pub compared: usize,
+    pub notes: Notes,
+}
+
+/// What is no drift, and worth knowing.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// Declared, but nobody could look: whether it agrees is not known.
+    pub not_checked: Vec<String>,
+    /// Held live on things whose declaration says nothing of grants, beyond what is held by default.
+    pub undeclared_grants: Vec<UndeclaredGrants>,
+    /// Grants that another role than the owner made: the thing, and the entry as PostgreSQL prints it.
+    pub foreign_grants: Vec<(Address, String)>,
+    /// In owned schemas, of kinds that are not managed.
+    pub not_managed: Vec<String>,
+}
+
+/// Who holds what on a thing whose grants are not declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndeclaredGrants {
+    pub address: Address,
+    /// Role to privileges, in words. An empty list is a default that was revoked.
+    pub held: BTreeMap<String, Vec<String>>,
+}
+
+/// One address at which database and declaration disagree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    pub address: Address,
+    pub change: Change,
+    /// In what, for what is there and declared.
+    pub fields: Vec<Field>,
+    /// What is missing or extra with it, as kind and number.
+    pub below: BTreeMap<String, usize>,
+    /// The address that it has live, where the declaration names it as the former one.
+    pub was: Option<Address>,
+}
+
+/// How an address differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Declared, not there.
+    Missing,
+    /// There, not declared.
+    Extra,
+    /// Not as declared.
+    Changed,
+}
+
+impl Change {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// One field; None where that side has nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    pub name: String,
+    pub declared: Option<Value>,
+    pub live: Option<Value>,
+}
+
+impl Drift {
+    /// Compares what was read with the declaration, for a server of this major.
+    pub fn of(live: &Live, desired: &Model, major: u32) -> Self {
+        let Live { model, unmanaged: _, surroundings: _, unmodelled, unchecked, foreign_grants } = live;
+        let mut drift = Self::between(model, desired, major);
+        // What could not be read is neither there nor missing.
+        drift.differences.retain(|d| {
+            let words = format!("{}: ", d.address);
+            d.change != Change::Missing || !unchecked.iter().any(|u| u.starts_with(&words))
+        });
+        let notes = &mut drift.notes;
+        notes.not_checked.clone_from(unchecked);
+        notes.not_managed = unmodelled.iter().map(|u| u.what.clone()).collect();
+        notes.foreign_grants.clone_from(foreign_grants);
+        notes.not_checked.sort();
+        notes.not_managed.sort();
+        notes.foreign_grants.sort();
+        drift
+    }
+
+    /// Compares two models, for a server of this major.
+    pub fn between(actual: &Model, desired: &Model, major: u32) -> Self {
+        let mut differences: Vec<Difference> = Vec::new();
+        for delta in diff(actual, desired) {
+            let Some(address) = delta.node().map(|n| &n.address) else { continue };
+            let above = differences.last_mut().filter(|d| address.is_within(&d.address) && d.change != Change::Changed);
+            match above {
+                Some(above) => *above.below.entry(address.kind().to_owned()).or_default() += 1,
+                None => differences.extend(difference(&delta, actual, desired)),
+            }
+        }
+        let nodes = || desired.nodes().iter().chain(actual.nodes());
+        let things: BTreeSet<Address> = nodes().map(|n| thing(&n.address)).collect();
+        let notes = Notes { undeclared_grants: undeclared_grants(actual, desired, major), ..Notes::default() };
+        Self { differences, things: things.into_iter().collect(), compared: desired.nodes().len(), notes }
+    }
+
+    /// Whether nothing differs in what could be compared.
+    pub fn is_empty(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// How many differ in this way.
+    pub fn count(&self, change: Change) -> usize {
+        self.differences.iter().filter(|d| d.change == change).count()
+    }
+}
+
+/// What people think of as one thing: a relation, a routine, a type, with all that is in it.
+pub fn thing(address: &Address) -> Address {
+    let mut at = address.clone();
+    while let Some(parent) = at.parent() {
+        if parent.parent().is_none() {
+            return at;
+        }
+        at = parent;
+    }
+    at
+}
+
+fn difference(delta: &Delta, actual: &Model, desired: &Model) -> Option<Difference> {
+    let (change, node, fields) = match (delta.old, delta.new) {
+        (Some(old), Some(new)) => (Change::Changed, new, fields(old, new, delta.spec)),
+        (Some(old), None) => (Change::Extra, old, Vec::new()),
+        (None, new) => (Change::Missing, new?, Vec::new()),
+    };
+    let was = node.hints.as_ref().and_then(|h| h.was.as_deref()).map(|was| node.address.renamed(was));
+    let was = was.filter(|was| change == Change::Missing && actual.get(was).is_some() && desired.get(was).is_none());
+    Some(Difference { address: node.address.clone(), change, fields, below: BTreeMap::new(), was })
+}
+
+/// What differs between a live node and the declared one.
+fn fields(old: &Node, new: &Node, spec: bool) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if spec {
+        match (new.spec.read::<Value>(), old.spec.read::<Value>()) {
+            (Ok(declared), Ok(live)) => compare("", Some(&declared), Some(&live), &new.prints, &mut fields),
+            _ => fields.push(field("definition", text(new.spec.as_json()), text(old.spec.as_json()))),
+        }
+    }
+    if new.owner.is_some() && new.owner != old.owner {
+        fields.push(field("owner", new.owner.as_deref().and_then(text), old.owner.as_deref().and_then(text)));
+    }
+    if new.comment != old.comment {
+        fields.push(field("comment", new.comment.as_deref().and_then(text), old.comment.as_deref().and_then(text)));
+    }
+    if let (Some(declared), Some(live)) = (&new.grants, &old.grants) {
+        let roles: BTreeSet<&String> = declared.0.keys().chain(live.0.keys()).collect();
+        for role in roles {
+            let (wanted, held) = (declared.0.get(role), live.0.get(role));
+            if wanted != held {
+                let list = |held: Option<&Vec<Privilege>>| held.map(|held| words(held).into());
+                fields.push(field(&format!("grants to {role}"), list(wanted), list(held)));
+            }
+        }
+    }
+    fields
+}
+
+fn field(name: &str, declared: impl Into<Option<Value>>, live: impl Into<Option<Value>>) -> Field {
+    Field { name: name.to_owned(), declared: declared.into(), live: live.into() }
+}
+
+fn text(text: &str) -> Option<Value> {
+    Some(text.into())
+}
+
+/// Walks two specs. `prints` are pairs of texts of one meaning: what the server prints, and what is declared.
+fn compare(name: &str, declared: Option<&Value>, live: Option<&Value>, prints: &[(String, String)], into: &mut Vec<Field>) {
+    match (declared, live) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let below = if name.is_empty() { field_name(key).to_owned() } else { format!("{name}.{}", field_name(key)) };
+                compare(&below, a.get(key), b.get(key), prints, into);
+            }
+        }
+        // What is false is not written.
+        (Some(Value::Bool(a)), None) => into.extend(a.then(|| field(name, Value::Bool(true), Value::Bool(false)))),
+        (None, Some(Value::Bool(b))) => into.extend(b.then(|| field(name, Value::Bool(false), Value::Bool(true)))),
+        (a, b) if same(a, b, prints) => {}
+        (a, b) => into.push(field(name, present(a), present(b))),
+    }
+}
+
+fn present(value: Option<&Value>) -> Option<Value> {
+    value.filter(|v| !v.is_null()).cloned()
+}
+
+fn same(declared: Option<&Value>, live: Option<&Value>, prints: &[(String, String)]) -> bool {
+    match (declared, live) {
+        (Some(Value::String(a)), Some(Value::String(b))) => {
+            a == b || prints.iter().find(|(print, _)| print == b).is_some_and(|(_, settled)| settled == a)
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(Some(a), Some(b), prints))
+        }
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| same(Some(value), b.get(key), prints))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// The word that a declaration has for a field.
+fn field_name(name: &str) -> &str {
+    match name {
+        "predicate" => "where",
+        "method" => "using",
+        "command" => "for",
+        "target_columns" => "referenced columns",
+        "set_columns" => "columns set on delete",
+        "not_null_name" => "name of not_null",
+        "is_virtual" => "virtual",
+        name => name,
+    }
+}
+
+fn words(held: &[Privilege]) -> Vec<String> {
+    let word = |p: &Privilege| format!("{}{}", p.name, if p.grantable { " with grant option" } else { "" });
+    held.iter().map(word).collect()
+}
+
+/// Grants on declared things that say nothing of grants, other than those everybody starts with.
+fn undeclared_grants(actual: &Model, desired: &Model, major: u32) -> Vec<UndeclaredGrants> {
+    let mut found = Vec::new();
+    for node in desired.nodes().iter().filter(|n| n.grants.is_none()) {
+        let Some(live) = actual.get(&node.address) else { continue };
+        let Some(grants) = &live.grants else { continue };
+        let default = kinds::kind_of(&node.address).grantable(live, major).map(|g| facet::default_grants(&g)).unwrap_or_default();
+        if **grants != default {
+            found.push(UndeclaredGrants { address: node.address.clone(), held: beyond(grants, &default) });
+        }
+    }
+    found
+}
+
+fn beyond(grants: &Grants, default: &Grants) -> BTreeMap<String, Vec<String>> {
+    let held = grants.0.iter().filter(|(role, held)| default.0.get(*role) != Some(*held));
+    let mut list: BTreeMap<String, Vec<String>> = held.map(|(role, held)| (role.clone(), words(held))).collect();
+    let revoked = default.0.keys().filter(|role| !grants.0.contains_key(*role));
+    list.extend(revoked.map(|role| (role.clone(), Vec::new())));
+    list
+}
