@@ -8,4 +8,4 @@ mod gate;
 pub mod journal;
 mod run;
 
-pub use run::{apply, rollback, Options, Report};
+pub use run::{apply, interrupted, rollback, Options, Report};

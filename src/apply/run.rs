@@ -227,8 +227,8 @@ async fn unlock(session: &Session) {
     let _ = session.client.query_one("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await;
 }
 
-/// Ctrl-C, or a request to end.
-async fn interrupted() {
+/// Waits for Ctrl-C or a request to end.
+pub async fn interrupted() {
     #[cfg(unix)]
     if let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {

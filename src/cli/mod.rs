@@ -83,7 +83,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         .build()
         .map_err(|e| Error::new(format!("cannot start the runtime: {e}")))?;
     let env = common::Env { terminal: &terminal, project: &settings };
-    runtime.block_on(async {
+    let command = async {
         match &cli.command {
             Command::Init(args) => init::run(args, &env).await,
             Command::Inspect(args) => inspect::run(args, &env).await,
@@ -97,6 +97,14 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             Command::Audit(args) => audit::run(args, &env).await,
             Command::History(args) => history::run(args, &env).await,
             Command::Completion(args) => completion::run(args, &env),
+        }
+    };
+    // What changes a database ends its transaction in an orderly way itself.
+    let orderly = matches!(&cli.command, Command::Apply(_) | Command::Rollback(_));
+    runtime.block_on(async {
+        tokio::select! {
+            result = command => result,
+            () = crate::apply::interrupted(), if !orderly => Err(Error::new("interrupted")),
         }
     })
 }

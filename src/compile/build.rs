@@ -4,26 +4,16 @@ use crate::catalog::{Session, Surroundings, Unmanaged};
 use crate::declare::Declaration;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
-use crate::model::{Address, Model, Node};
+use crate::model::{Address, Model, Node, Spec};
 use crate::plan::{self, Input};
 use crate::sql::Ident;
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Roles that drafts name: they must exist before grants and policies can name them.
 pub fn roles(drafts: &[Draft]) -> Vec<String> {
-    let mut roles = BTreeSet::new();
-    for draft in drafts {
-        roles.extend(draft.node.owner.as_deref().map(str::to_owned));
-        if let Some(grants) = &draft.node.grants {
-            roles.extend(grants.0.keys().filter(|r| *r != "public").cloned());
-        }
-        if draft.node.address.kind() == "policy" {
-            let spec: Option<serde_json::Value> = draft.node.spec.read().ok();
-            let to = spec.as_ref().and_then(|s| s.get("to")).and_then(|t| t.as_array());
-            roles.extend(to.into_iter().flatten().filter_map(|r| Some(r.as_str()?.to_owned())));
-        }
-    }
-    roles.into_iter().filter(|r| !matches!(r.as_str(), "current_user" | "session_user" | "current_role")).collect()
+    let roles: BTreeSet<String> = drafts.iter().flat_map(|d| kinds::roles(&d.node)).collect();
+    roles.into_iter().collect()
 }
 
 /// Operations that create all nodes, in order.
@@ -42,6 +32,23 @@ fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
 fn bare(node: &Node) -> Node {
     Node { owner: None, comment: None, grants: None, hints: None, ..node.clone() }
+}
+
+/// A line comment at the end of a fragment must not swallow what stands behind it.
+fn closed(draft: &Draft, node: Node) -> Node {
+    let open: Vec<&str> = draft.fragments.iter().map(|(f, _)| f.text.as_str()).filter(|t| t.contains("--")).collect();
+    let Some(mut spec) = (!open.is_empty()).then(|| node.spec.read::<Value>().ok()).flatten() else { return node };
+    close(&mut spec, &open);
+    Node { spec: Spec::of(&spec), ..node }
+}
+
+fn close(value: &mut Value, open: &[&str]) {
+    match value {
+        Value::String(text) if open.contains(&text.as_str()) => text.push('\n'),
+        Value::Array(values) => values.iter_mut().for_each(|v| close(v, open)),
+        Value::Object(map) => map.values_mut().for_each(|v| close(v, open)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
@@ -80,7 +87,7 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
 pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> {
     let drafts = &declaration.drafts;
     let settings = &declaration.settings;
-    let model = Model::new(drafts.iter().map(|d| bare(&d.node)).collect());
+    let model = Model::new(drafts.iter().map(|d| closed(d, bare(&d.node))).collect());
     let by_path: HashMap<String, &Draft> = drafts.iter().map(|d| (d.node.address.path(), d)).collect();
     prepare(session, &settings.schemas).await?;
     session.client.batch_execute("BEGIN").await?;

@@ -65,6 +65,8 @@ struct Line<'a> {
     hints: Option<Box<Hints>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     prints: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    old_prints: Vec<(String, String)>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -150,7 +152,7 @@ fn address(path: &str) -> Result<Address> {
 
 impl Line<'_> {
     fn node(self) -> Result<Node> {
-        let Self { at, pg: _, spec, owner, comment, grants, order, needs, hints, prints } = self;
+        let Self { at, pg: _, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = self;
         Ok(Node {
             address: address(&at)?,
             spec: Spec::from_json(spec.get()),
@@ -161,6 +163,7 @@ impl Line<'_> {
             needs: needs.iter().map(|n| address(n)).collect::<Result<_>>()?,
             hints,
             prints,
+            old_prints,
         })
     }
 }
@@ -170,7 +173,7 @@ fn seal(body: &str) -> String {
 }
 
 fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
-    let Node { address, spec, owner, comment, grants, order, needs, hints, prints } = node;
+    let Node { address, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = node;
     let fail = |e: serde_json::Error| Error::new(format!("{address} cannot be written to the lock: {e}"));
     let raw: &RawValue = serde_json::from_str(spec.as_json()).map_err(fail)?;
     let line = Line {
@@ -184,6 +187,7 @@ fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
         needs: needs.iter().map(|n| Cow::Owned(n.path())).collect(),
         hints: hints.clone(),
         prints: prints.clone(),
+        old_prints: old_prints.clone(),
     };
     serde_json::to_string(&line).map_err(fail)
 }

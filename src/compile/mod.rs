@@ -16,6 +16,7 @@ use crate::declare::Declaration;
 use crate::error::{Error, Result};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
+use crate::plan::rename::backwards;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -58,7 +59,44 @@ pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress:
                 .with_hint("write the expression another way"));
         }
     }
-    Ok(finish(last, &earlier, drafts))
+    let mut model = finish(last, &earlier, drafts, scratch.major());
+    if model.nodes().iter().any(|n| n.hints.as_ref().is_some_and(|h| h.was.is_some())) {
+        progress("printing under the old names of what is renamed");
+        let session = scratch.database().await?;
+        model = old_names(&session, model, &wanted, &declaration.settings.schemas).await?;
+    }
+    Ok(model)
+}
+
+/// What the server prints while declared renames are still to be done: with the declared ones taken back,
+/// and with the names that follow them taken back too.
+async fn old_names(session: &catalog::Session, model: Model, wanted: &Wanted, schemas: &[String]) -> Result<Model> {
+    build::model(session, &model, schemas).await?;
+    let (declared, following) = backwards(&model);
+    let mut prints: HashMap<Address, Vec<(String, String)>> = HashMap::new();
+    let mut undone: Vec<(Address, Address)> = Vec::new();
+    for renames in [following, declared] {
+        for rename in renames {
+            // A follower may not be there under that name any more: then there is nothing to learn.
+            if session.client.batch_execute(&rename.up.sql).await.is_ok() {
+                undone.push((rename.to, rename.from));
+            }
+        }
+        for old in read(session, wanted).await?.into_nodes() {
+            let address = undone.iter().rev().fold(old.address.clone(), |at, (to, from)| at.moved(to, from));
+            let Some(node) = model.get(&address).filter(|n| n.spec != old.spec) else { continue };
+            if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
+                pair(&a, &b, prints.entry(address).or_default());
+            }
+        }
+    }
+    let nodes = model.into_nodes().into_iter().map(|mut node| {
+        node.old_prints = prints.remove(&node.address).unwrap_or_default();
+        node.old_prints.sort();
+        node.old_prints.dedup();
+        node
+    });
+    Ok(Model::new(nodes.collect()))
 }
 
 async fn read(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
@@ -79,7 +117,7 @@ fn unsettled(before: Option<&Model>, after: &Model) -> String {
 }
 
 /// Puts together what the server says and what only the declaration says: facets and hints.
-fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft]) -> Model {
+fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major: u32) -> Model {
     let written: HashMap<&Address, &Node> = drafts.iter().map(|d| (&d.node.address, &d.node)).collect();
     let declared: HashSet<&Address> = written.keys().copied().collect();
     let nodes = last.into_nodes().into_iter().map(|mut node| {
@@ -99,6 +137,10 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft]) -> Mod
             node.owner = draft.owner.clone();
             node.comment = draft.comment.clone();
             node.grants = draft.grants.clone();
+            if let (Some(grants), Some(on)) = (&mut node.grants, kinds::kind_of(&node.address).grantable(draft, major)) {
+                // `all` is what the server's major knows.
+                grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));
+            }
             node.hints = draft.hints.clone();
             // What a data statement reads has to be there first.
             if node.hints.as_ref().is_some_and(|h| h.backfill.is_some() || h.convert.is_some()) {

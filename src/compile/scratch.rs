@@ -22,6 +22,7 @@ pub struct Scratch {
     admin: Target,
     local: Option<LocalServer>,
     databases: Vec<String>,
+    major: u32,
     /// What it is, for people.
     pub words: String,
 }
@@ -48,7 +49,7 @@ impl Scratch {
                 let server = LocalServer::start(&install, &options)?;
                 let admin = Target::resolve(Some(&server.url("postgres")), env)?;
                 let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
-                Ok(Self { admin, local: Some(server), databases: Vec::new(), words })
+                Ok(Self { admin, local: Some(server), databases: Vec::new(), major, words })
             }
             Place::Server(target) => {
                 let session = Session::open(target).await?;
@@ -58,9 +59,13 @@ impl Scratch {
                 }
                 remove_leftovers(&session).await?;
                 let words = format!("databases of its own on {}", target.describe());
-                Ok(Self { admin: target.clone(), local: None, databases: Vec::new(), words })
+                Ok(Self { admin: target.clone(), local: None, databases: Vec::new(), major, words })
             }
         }
+    }
+
+    pub fn major(&self) -> u32 {
+        self.major
     }
 
     /// Makes roles that are missing on a local server; on a shared one they must exist.

@@ -178,6 +178,11 @@ impl Kind for Policy {
         Alter::InPlace(vec![change.hazard(Hazard::AccessWidened, "other rows are let through than before")])
     }
 
+    fn roles(&self, node: &Node) -> Vec<String> {
+        let to = node.spec.read::<PolicySpec>().map(|spec| spec.to).unwrap_or_default();
+        to.into_iter().filter(|r| !matches!(r.as_str(), "current_user" | "session_user" | "current_role")).collect()
+    }
+
     fn rename(&self, node: &Node, to: &str) -> Option<Change> {
         let sql = format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to));
         Some(Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)))

@@ -1,7 +1,7 @@
 //! The registry: the one list of kinds. Its order breaks ties in plans: what is usually needed by others comes first.
 
 use super::{Kind, Section};
-use crate::model::Address;
+use crate::model::{Address, Node};
 
 /// All kinds.
 pub const KINDS: &[&dyn Kind] = &[
@@ -55,4 +55,12 @@ pub fn child_sections(parent: &str) -> impl Iterator<Item = (&'static Section, &
 /// The place of a kind in the registry.
 pub fn rank(name: &str) -> usize {
     KINDS.iter().position(|k| k.name() == name).unwrap_or(KINDS.len())
+}
+
+/// The roles that a node names: its owner, its grantees, and those its kind knows of.
+pub fn roles(node: &Node) -> Vec<String> {
+    let mut roles = kind_of(&node.address).roles(node);
+    roles.extend(node.owner.as_deref().map(str::to_owned));
+    roles.extend(node.grants.iter().flat_map(|g| g.0.keys()).filter(|r| *r != "public").cloned());
+    roles
 }

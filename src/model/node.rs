@@ -47,6 +47,8 @@ pub struct Node {
     pub hints: Option<Box<Hints>>,
     /// Other texts that the server prints for the same thing, each with the one in the spec.
     pub prints: Vec<(String, String)>,
+    /// Texts that the server prints for it while a declared rename is still to be done, likewise.
+    pub old_prints: Vec<(String, String)>,
 }
 
 /// What a declaration says about the way from an older state.
@@ -69,7 +71,7 @@ pub struct Hints {
 
 impl Node {
     pub fn new(address: Address, spec: Spec) -> Self {
-        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None, prints: Vec::new() }
+        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None, prints: Vec::new(), old_prints: Vec::new() }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::expand::fates;
 use super::file::{Batch, HazardNote, Step, TableLock};
 use super::graph::{order, Op, Verb};
-use super::rename::{moved, renames, Rename};
+use super::rename::{moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::relation::relation;
@@ -96,7 +96,11 @@ struct Forward {
 
 fn forward(input: &Input) -> Result<Forward> {
     let (renames, renamed) = renames(input.actual, input.desired);
-    ordered(input, renames, renamed)
+    if renames.is_empty() {
+        return ordered(input, renames, renamed);
+    }
+    let desired = under_old_names(input.desired);
+    ordered(&Input { desired: &desired, ..*input }, renames, renamed)
 }
 
 /// With renames that are known already, as on the way back.

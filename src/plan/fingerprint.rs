@@ -19,7 +19,7 @@ pub struct Fingerprints {
 
 /// The digest of one node as it is, dependencies aside.
 pub fn fingerprint(node: Option<&Node>) -> String {
-    let Some(Node { address, spec, owner, comment, grants, order: _, needs: _, hints: _, prints: _ }) = node else {
+    let Some(Node { address, spec, owner, comment, grants, order: _, needs: _, hints: _, prints: _, old_prints: _ }) = node else {
         return ABSENT.into();
     };
     let mut hasher = blake3::Hasher::new();

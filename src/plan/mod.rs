@@ -11,7 +11,7 @@ mod fingerprint;
 mod graph;
 mod make;
 mod preflight;
-mod rename;
+pub mod rename;
 
 pub use batch::{build, steps, Built, Input};
 pub use file::{address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, TableLock, FORMAT};

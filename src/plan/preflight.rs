@@ -57,7 +57,7 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
 
 /// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas.
 pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+    let mut findings = missing_roles(session, touched, input).await?;
     if session.superuser {
         return Ok(findings);
     }
@@ -93,4 +93,28 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
         }
     }
     Ok(findings)
+}
+
+/// Roles that what is desired names and the server does not have.
+async fn missing_roles(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
+    let mut named: Vec<(String, &Address)> = Vec::new();
+    for address in touched {
+        if let Some(node) = input.desired.get(address) {
+            named.extend(kinds::roles(node).into_iter().map(|role| (role, address)));
+        }
+    }
+    named.sort();
+    named.dedup_by(|a, b| a.0 == b.0);
+    let roles: Vec<&str> = named.iter().map(|(role, _)| role.as_str()).collect();
+    let rows = session.client.query("select rolname::text from pg_roles where rolname = any ($1)", &[&roles]).await?;
+    let known: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+    let missing = named.into_iter().filter(|(role, _)| !known.contains(role));
+    Ok(missing
+        .map(|(role, address)| Finding {
+            address: address.to_string(),
+            text: format!("names role {role}, which does not exist: pgplumb refers to roles and never creates them"),
+            rows: None,
+            examples: Vec::new(),
+        })
+        .collect())
 }

@@ -61,6 +61,41 @@ fn followers(model: &Model, desired: &Model, renamed: &Address, old: &str, new: 
         .collect()
 }
 
+/// The desired model as it compares while renames are to be done: what the server prints under the old
+/// names means the same.
+pub fn under_old_names(desired: &Model) -> Model {
+    let nodes = desired.nodes().iter().cloned().map(|mut node| {
+        node.prints.append(&mut node.old_prints);
+        node
+    });
+    Model::new(nodes.collect())
+}
+
+/// Renames back to the old names, for finding out what the server prints under them: first what is
+/// declared, then the names that follow.
+pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
+    let mut declared = Vec::new();
+    let mut following = Vec::new();
+    for node in model.nodes() {
+        let Some(was) = node.hints.as_ref().and_then(|h| h.was.as_deref()) else { continue };
+        let to = node.address.renamed(was);
+        if to == node.address || model.get(&to).is_some() {
+            continue;
+        }
+        declared.extend(rename(model, &node.address, &to));
+        for other in model.nodes() {
+            let about = other.address.is_within(&node.address) || other.needs.iter().any(|need| need.is_within(&node.address));
+            let name = other.address.name().replace(node.address.name(), was);
+            if other.address != node.address && about && name != other.address.name() && other.hints.is_none() {
+                following.extend(rename(model, &other.address, &other.address.renamed(&name)));
+            }
+        }
+    }
+    // Children go first: a statement names the parent by the name it has then.
+    declared.reverse();
+    (declared, following)
+}
+
 /// The model with everything at or below `from` moved to `to`.
 pub fn moved(model: &Model, from: &Address, to: &Address) -> Model {
     let nodes = model.nodes().iter().cloned().map(|mut node| {
