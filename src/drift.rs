@@ -114,8 +114,9 @@ impl Drift {
                 None => differences.extend(difference(&delta, actual, desired)),
             }
         }
-        let nodes = || desired.nodes().iter().chain(actual.nodes());
-        let things: BTreeSet<Address> = nodes().map(|n| thing(&n.address)).collect();
+        // Parents stand in the model beside their children.
+        let all = desired.nodes().iter().chain(actual.nodes()).map(|n| &n.address);
+        let things: BTreeSet<Address> = all.filter(|a| a.segments().count() <= 2).cloned().collect();
         let notes = Notes { undeclared_grants: undeclared_grants(actual, desired, major), ..Notes::default() };
         Self { differences, things: things.into_iter().collect(), compared: desired.nodes().len(), notes }
     }
@@ -249,15 +250,28 @@ fn words(held: &[Privilege]) -> Vec<String> {
 /// Grants on declared things that say nothing of grants, other than those everybody starts with.
 fn undeclared_grants(actual: &Model, desired: &Model, major: u32) -> Vec<UndeclaredGrants> {
     let mut found = Vec::new();
+    let mut defaults: BTreeMap<String, Grants> = BTreeMap::new();
     for node in desired.nodes().iter().filter(|n| n.grants.is_none()) {
         let Some(live) = actual.get(&node.address) else { continue };
         let Some(grants) = &live.grants else { continue };
-        let default = kinds::kind_of(&node.address).grantable(live, major).map(|g| facet::default_grants(&g)).unwrap_or_default();
-        if **grants != default {
-            found.push(UndeclaredGrants { address: node.address.clone(), held: beyond(grants, &default) });
+        if !defaults.contains_key(node.address.kind()) {
+            let grantable = kinds::kind_of(&node.address).grantable(live, major);
+            let default = grantable.map(|g| facet::default_grants(&g)).unwrap_or_default();
+            defaults.insert(node.address.kind().to_owned(), default);
+        }
+        let Some(default) = defaults.get(node.address.kind()) else { continue };
+        if **grants != *default && !as_initdb_made_it(&node.address, grants, major) {
+            found.push(UndeclaredGrants { address: node.address.clone(), held: beyond(grants, default) });
         }
     }
     found
+}
+
+/// The schema `public` is made with grants; before 15 everybody could create in it, which is worth a note.
+fn as_initdb_made_it(address: &Address, grants: &Grants, major: u32) -> bool {
+    let usage = [Privilege { name: "usage".into(), grantable: false }];
+    let alone = grants.0.len() == 1 && grants.0.get("public").is_some_and(|held| *held == usage);
+    major >= 15 && *address == Address::root("schema", "public") && alone
 }
 
 fn beyond(grants: &Grants, default: &Grants) -> BTreeMap<String, Vec<String>> {

@@ -3,6 +3,7 @@
 //! `docs/architecture.md` is the map of this crate.
 
 pub mod apply;
+pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod compile;
@@ -11,6 +12,7 @@ pub mod diff;
 pub mod drift;
 pub mod engine;
 pub mod error;
+pub mod inspect;
 pub mod kinds;
 pub mod model;
 pub mod plan;

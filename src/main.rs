@@ -20,8 +20,9 @@ fn main() -> ExitCode {
     match result {
         Ok(Outcome::Agreement) => ExitCode::SUCCESS,
         Ok(Outcome::Differences) => ExitCode::from(2),
+        Ok(Outcome::Undecided) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", pgplumb::report::lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,7 @@
 use crate::catalog::{self, Loaded, Session, Surroundings};
 use crate::error::{Error, Result};
 use crate::kinds::Hazard;
+use crate::model::Address;
 use crate::plan::{self, address_of, fingerprint, not_allowed, spec_fingerprint, Allowed, Batch, Plan};
 use std::collections::BTreeSet;
 
@@ -62,6 +63,14 @@ pub async fn fresh(plan: &Plan, session: &Session, done: usize) -> Result<()> {
             changed.push(format!("{address} {what}"));
         }
     }
+    // What came to hang on something that the plan alters or drops would go with it, or stand in its way.
+    let touched: BTreeSet<Address> = plan.after.keys().filter_map(|path| address_of(path)).collect();
+    for node in loaded.model.nodes() {
+        let hangs = node.needs.iter().chain(node.address.parent().iter()).any(|on| touched.contains(on));
+        if hangs && !plan.fingerprints.things.contains_key(&node.address.path()) && !ours(&node.address.path()) {
+            changed.push(format!("{} is there now", node.address));
+        }
+    }
     if surroundings.default_acl != plan.fingerprints.default_privileges {
         changed.push("default privileges have changed".into());
     }
@@ -82,7 +91,8 @@ pub async fn as_left(plan: &Plan, session: &Session) -> Result<()> {
 }
 
 async fn read(plan: &Plan, session: &Session) -> Result<(Loaded, Surroundings)> {
-    let loaded = catalog::load_within(session, &plan.reads.wanted()).await?;
+    let mut loaded = catalog::load_within(session, &plan.reads.wanted()).await?;
+    catalog::dependencies(session, &mut loaded).await?;
     let surroundings = Surroundings::read(session, &loaded).await?;
     Ok((loaded, surroundings))
 }

@@ -8,8 +8,11 @@ use serde::Serialize;
 /// The schema that is pgplumb's own; no plan ever touches it.
 pub const SCHEMA: &str = "pgplumb";
 
+const CREATE_SCHEMA: &str = "\
+CREATE SCHEMA pgplumb;
+COMMENT ON SCHEMA pgplumb IS 'The journal of pgplumb: which plans were applied.';";
+
 const CREATE: &str = "\
-CREATE SCHEMA IF NOT EXISTS pgplumb;
 CREATE TABLE IF NOT EXISTS pgplumb.run (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   action text NOT NULL CHECK (action IN ('apply', 'rollback')),
@@ -24,8 +27,7 @@ CREATE TABLE IF NOT EXISTS pgplumb.run (
   batches_done integer NOT NULL DEFAULT 0,
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed')),
   message text
-);
-COMMENT ON SCHEMA pgplumb IS 'The journal of pgplumb: which plans were applied.';";
+);";
 
 /// One run of a plan.
 #[derive(Clone, Debug, Serialize)]
@@ -52,8 +54,13 @@ pub async fn prepare(session: &Session) -> Result<()> {
     if there.is_some() {
         return Ok(());
     }
-    session.client.batch_execute(CREATE).await.map_err(|e| {
-        Error::from(e).while_("creating the journal").with_hint("the role needs CREATE on the database once, for the schema `pgplumb`")
+    // A schema that somebody made for the role needs no CREATE on the database.
+    let schema = session.client.query_opt("select from pg_namespace where nspname = 'pgplumb'", &[]).await?;
+    let sql = if schema.is_some() { CREATE.to_owned() } else { format!("{CREATE_SCHEMA}{CREATE}") };
+    session.client.batch_execute(&sql).await.map_err(|e| {
+        Error::from(e).while_("creating the journal").with_hint(
+            "the role needs CREATE on the database once, for the schema `pgplumb`, or that schema made for it: CREATE SCHEMA pgplumb AUTHORIZATION the_role",
+        )
     })
 }
 

@@ -1,13 +1,61 @@
 //! `pgplumb drift`.
 
-use super::common::Env;
+use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
-use crate::error::{Error, Result};
+use crate::drift::Drift;
+use crate::error::Result;
+use crate::{compile::lock, engine, report};
 
-/// To be written.
+/// Compare a database with the declaration: what is missing, extra or different. Nothing is changed.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Exit status: 0 in agreement, 1 could not tell (errors, or something declared could not be read), 2 drift.")]
+pub struct Args {
+    #[command(flatten)]
+    declaration: DeclarationArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "human")]
+    format: report::DriftFormat,
+}
 
-pub async fn run(_args: &Args, _env: &Env<'_>) -> Result<Outcome> {
-    Err(Error::new("not written yet"))
+pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
+    let target = args.target.resolve(env)?;
+    let progress = |text: &str| env.terminal.progress(text);
+    let place = args.scratch.place(env, Some(&target))?;
+    let declaration = args.declaration.path(env);
+    let subject = declaration.display().to_string();
+    let choices = choices(declaration, place, args.scratch.locked, &progress);
+    let session = engine::open(&target).await?;
+    let desired = engine::desired(&choices, session.major).await?;
+    if desired.wrote_lock {
+        env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
+    }
+    let live = engine::live(&session, &engine::wanted(&desired), false).await?;
+    session.release().await?;
+    let drift = Drift::of(&live, &desired.model, session.major);
+    let subject = report::DriftSubject {
+        declaration: subject,
+        database: session.identity.database.clone(),
+        server: session.version.clone(),
+    };
+    env.terminal.print(&report::drift(&drift, &subject, args.format, env.terminal.color))?;
+    Ok(match (drift.is_empty(), drift.notes.not_checked.is_empty()) {
+        (false, _) => Outcome::Differences,
+        (true, false) => Outcome::Undecided,
+        (true, true) => Outcome::Agreement,
+    })
+}
+
+impl clap::ValueEnum for report::DriftFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let (word, help) = self.words();
+        Some(clap::builder::PossibleValue::new(word).help(help))
+    }
 }

@@ -28,6 +28,8 @@ pub enum Outcome {
     Agreement,
     /// 2: differences or findings.
     Differences,
+    /// 1: no difference found, but not all could be looked at; what is missing has been printed.
+    Undecided,
 }
 
 /// Holds a live PostgreSQL database against the schema that its owners declared in YAML.

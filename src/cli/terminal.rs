@@ -72,6 +72,6 @@ impl Terminal {
 
     fn say(&self, text: &str) {
         // A closed standard error is no reason to stop.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", crate::report::lines(text));
     }
 }

@@ -7,6 +7,7 @@ mod references;
 mod schema;
 mod settings;
 mod template;
+pub mod write;
 
 pub use files::{Source, Sources};
 pub use schema::json_schema;
@@ -126,7 +127,8 @@ fn declare_one(kind: Option<&dyn Kind>, parent: Option<&Address>, name: &Scalar,
     let mut found = Vec::new();
     if let Some(draft) = out.list.get_mut(at) {
         facet::declare(kind, yaml, draft, settings.postgres.max(17), &mut found);
-        if draft.node.owner.is_none() && kind.facets().contains(&kinds::Facet::Owner) {
+        let owned = kind.facets().contains(&kinds::Facet::Owner) && !kind.follows_owner(&draft.node);
+        if draft.node.owner.is_none() && owned {
             draft.node.owner = settings.owner.as_deref().map(Into::into);
         }
     }

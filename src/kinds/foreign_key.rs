@@ -65,7 +65,7 @@ impl Target {
         }
     }
 
-    fn address(&self) -> Address {
+    pub(super) fn address(&self) -> Address {
         Address::root("schema", &self.schema).child("table", &self.table)
     }
 }
@@ -340,6 +340,12 @@ impl Kind for ForeignKey {
             before.extend(desired.children(&own).filter(|n| n.address.kind() == "row").map(|n| n.address.clone()));
         }
         before
+    }
+
+    fn goes_before(&self, node: &Node, actual: &Model) -> Vec<Address> {
+        // A reference row that goes first would take along, by ON DELETE, the rows that refer to it.
+        let Ok(spec) = node.spec.read::<ForeignKeySpec>() else { return Vec::new() };
+        actual.children(&spec.references.address()).filter(|n| n.address.kind() == "row").map(|n| n.address.clone()).collect()
     }
 
     fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {

@@ -41,7 +41,7 @@ mod view;
 pub use change::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use form::{Form, Key};
-pub use registry::{child_sections, find, kind_of, kind_of_path, rank, KINDS};
+pub use registry::{child_sections, find, kind_of, kind_of_path, rank, roles, KINDS};
 
 use crate::error::Result;
 use crate::model::{Address, Model, Node, Spec};
@@ -135,6 +135,17 @@ pub trait Kind: Sync {
     /// The YAML form of a node, without facets; None if the parent's YAML says it (or nothing needs to).
     fn write(&self, node: &Node, model: &Model) -> Option<Value>;
 
+    /// The key that it is written under; schema-level names without a schema live in the default one.
+    fn key(&self, node: &Node, default_schema: &str) -> String {
+        relation::written_key(&node.address, default_schema)
+    }
+
+    /// Whether its owner is always that of another thing, so that none is said.
+    fn follows_owner(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
+
     /// How to read it from the catalog; None for what is not in the catalog.
     fn catalog(&self) -> Option<Catalog>;
 
@@ -199,10 +210,22 @@ pub trait Kind: Sync {
         Vec::new()
     }
 
+    /// What a live node acts upon, besides what its `needs` say: it goes before that does.
+    fn goes_before(&self, node: &Node, actual: &Model) -> Vec<Address> {
+        let _ = (node, actual);
+        Vec::new()
+    }
+
     /// What can be granted on it, if it has an ACL.
     fn grantable(&self, node: &Node, major: u32) -> Option<Grantable> {
         let _ = (node, major);
         None
+    }
+
+    /// Roles that its spec names.
+    fn roles(&self, node: &Node) -> Vec<String> {
+        let _ = node;
+        Vec::new()
     }
 
     /// Which facets it has.

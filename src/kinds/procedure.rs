@@ -32,6 +32,10 @@ impl Kind for Procedure {
         routine::write(node)
     }
 
+    fn key(&self, node: &Node, default_schema: &str) -> String {
+        routine::key(node, default_schema)
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         let query = concat!(include_str!("routine.sql"), include_str!("procedure.sql"));
         Some(Catalog { class: "pg_proc", parent: "pg_namespace", query })

@@ -2,12 +2,34 @@
 
 use super::Scope;
 use crate::model::Address;
+use crate::sql::name::split;
 use crate::sql::{qualified, Ident};
 
 /// The qualified name of the relation that an address is or stands below.
 pub fn relation(address: &Address) -> String {
     let relation = address.segments().nth(1).map_or("", |(_, name)| name);
     qualified(address.schema(), relation)
+}
+
+/// The key of a thing in a declaration: of one in a schema its name as SQL reads it, with the schema unless
+/// that is the default one; of any other its name as it is.
+pub fn written_key(address: &Address, default_schema: &str) -> String {
+    if address.schema().is_empty() || address.segments().count() != 2 {
+        return address.name().to_owned();
+    }
+    if address.schema() == default_schema {
+        written_name(address.name())
+    } else {
+        format!("{}.{}", written_name(address.schema()), written_name(address.name()))
+    }
+}
+
+/// Quoted only where the name alone would be read as another: keywords are names here.
+fn written_name(name: &str) -> String {
+    match split(name) {
+        Some((None, read)) if read == name => read,
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
 }
 
 /// The relation an address is or stands in, as the target of a lock.

@@ -3,6 +3,7 @@
 //! Only the columns that a row declares are written and compared. Values are texts that the server
 //! casts to the column's type; what it prints them as is what is compared.
 
+use super::foreign_key::ForeignKeySpec;
 use super::relation::{relation, table_of};
 use super::*;
 use crate::sql::{literal, Ident};
@@ -154,7 +155,7 @@ impl Kind for ReferenceRow {
     fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<RowSpec>() else { return Vec::new() };
         let sql = format!("DELETE FROM {} WHERE {}", relation(&node.address), spec.condition());
-        data(node, sql, scope, Some("the row is gone"))
+        data(node, sql, scope, Some(&loss(node, scope)))
     }
 
     fn alter(&self, old: &Node, new: &Node, scope: &Scope) -> Alter {
@@ -191,6 +192,25 @@ impl Kind for ReferenceRow {
             }
         }
         before
+    }
+}
+
+/// What is lost with a row: itself, and what foreign keys that stay do to the rows that refer to it.
+fn loss(node: &Node, scope: &Scope) -> String {
+    let table = table_of(&node.address);
+    let acting = scope.actual.nodes().iter().filter(|n| n.address.kind() == "foreign key" && scope.desired.get(&n.address).is_some());
+    let also: Vec<String> = acting
+        .filter_map(|key| {
+            let spec: ForeignKeySpec = key.spec.read().ok()?;
+            let acts = table.contains(&spec.references.address());
+            let action = spec.on_delete.filter(|action| acts && action != "RESTRICT")?;
+            Some(format!("{} (ON DELETE {action})", key.address))
+        })
+        .collect();
+    if also.is_empty() {
+        "the row is gone".into()
+    } else {
+        format!("the row is gone, and rows that refer to it go or change with it: {}", also.join(", "))
     }
 }
 

@@ -357,6 +357,10 @@ impl Kind for Sequence {
         Some(Value::Mapping(yaml))
     }
 
+    fn follows_owner(&self, node: &Node) -> bool {
+        node.spec.read::<SequenceSpec>().is_ok_and(|spec| spec.owned_by.is_some())
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_class", parent: "pg_namespace", query: include_str!("sequence.sql") })
     }

@@ -333,6 +333,9 @@ impl<'o, 'a> Edges<'o, 'a> {
             let Some(node) = self.scope.actual.get(address) else { continue };
             used.extend(address.parent());
             used.extend(node.needs.iter().cloned());
+            if leaves {
+                used.extend(kinds::kind_of(address).goes_before(node, self.scope.actual));
+            }
         }
         for need in used {
             let breakers: Vec<usize> = self.breakers.get(&need).into_iter().flatten().copied().collect();

@@ -55,7 +55,19 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
     Ok((findings, not_checked))
 }
 
-/// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas.
+/// Whether the role may write the journal, or make it where it is not there yet.
+const JOURNAL: &str = "\
+select case
+  when s.oid is null then has_database_privilege(current_database(), 'CREATE')
+  when t.oid is null then has_schema_privilege(s.oid, 'USAGE') and has_schema_privilege(s.oid, 'CREATE')
+  else has_schema_privilege(s.oid, 'USAGE') and has_table_privilege(t.oid, 'SELECT')
+    and has_table_privilege(t.oid, 'INSERT') and has_table_privilege(t.oid, 'UPDATE')
+end
+from (select) one
+left join pg_namespace s on s.nspname = 'pgplumb'
+left join pg_class t on t.relnamespace = s.oid and t.relname = 'run'";
+
+/// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas, the journal.
 pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
     let mut findings = missing_roles(session, touched, input).await?;
     if session.superuser {
@@ -72,6 +84,10 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
         if input.actual.get(&relation).is_none() {
             schemas.extend(schema);
         }
+    }
+    if !touched.is_empty() && !session.client.query_one(JOURNAL, &[]).await?.try_get::<_, bool>(0)? {
+        let text = format!("role {} may not write the journal there: give it the schema, or CREATE on the database once", session.role);
+        findings.push(Finding { address: "schema pgplumb".into(), text, rows: None, examples: Vec::new() });
     }
     owners.sort();
     owners.dedup();

@@ -1,6 +1,8 @@
 //! The journal, for people.
 
+use super::text::{count, line};
 use crate::apply::journal::Entry;
+use std::fmt::Write;
 
 /// One line an entry, the newest first.
 pub fn history(entries: &[Entry]) -> String {
@@ -11,9 +13,20 @@ pub fn history(entries: &[Entry]) -> String {
     for entry in entries {
         let Entry { id, action, seal, summary, role, started_at, seconds, batches, batches_done, state, message } = entry;
         let took = seconds.map_or_else(String::new, |s| format!(" in {s:.1} s"));
-        text.push_str(&format!("{started_at}  {action:8}  {state:7}  {batches_done}/{batches} batches{took}  by {role}  {summary}  (run {id}, seal {})\n", &seal.chars().take(8).collect::<String>()));
-        if let Some(message) = message {
-            text.push_str(&format!("    {}\n", message.replace('\n', "\n    ")));
+        let seal: String = seal.chars().take(8).collect();
+        let batches = count(usize::try_from(*batches).unwrap_or_default(), "transaction");
+        let _ = writeln!(
+            text,
+            "{}  {:8}  {:7}  {batches_done} of {batches}{took}  by {}  {}  (run {id}, seal {})",
+            line(started_at),
+            line(action),
+            line(state),
+            line(role),
+            line(summary),
+            line(&seal)
+        );
+        for part in message.iter().flat_map(|message| message.lines()) {
+            let _ = writeln!(text, "    {}", line(part));
         }
     }
     text

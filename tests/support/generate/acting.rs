@@ -155,8 +155,8 @@ pub fn late_function(schema: &mut Schema, rng: &mut Rng) -> Option<Function> {
 
 /// A table or view with its columns and their types.
 fn source(schema: &Schema, rng: &mut Rng) -> Option<(Name, Vec<(String, Type)>)> {
-    if !schema.views.is_empty() && rng.chance(35) {
-        let view = rng.pick(&schema.views);
+    // A materialized view without data cannot be read.
+    if let Some(view) = rng.pick_where(&schema.views, |view| view.with_data).filter(|_| rng.chance(35)) {
         return Some((view.name.clone(), view.outputs.clone()));
     }
     let table = rng.pick_where(&schema.tables, |table| !table.columns.is_empty())?;
@@ -352,20 +352,23 @@ pub fn query(schema: &mut Schema, rng: &mut Rng) -> Option<(Expr, Outputs, bool)
     let one = format!("x.{}", quote(&first));
     let sql = match rng.below(8) {
         0 => {
-            outputs = vec![(first.clone(), first_kind), ("how many".into(), Type::BigInt)];
-            format!("select {one}, count(*) as \"how many\" from {source} x group by {one}")
+            let count = name(schema, rng, "how many");
+            outputs = vec![(first, first_kind), (count.clone(), Type::BigInt)];
+            format!("select {one}, count(*) as {} from {source} x group by {one}", quote(&count))
         }
         1 => {
             let (other, others) = self::source(schema, rng)?;
             let (column, kind) = rng.pick_where(&others, |_| true)?.clone();
             needs.push(Need::Relation(other.clone()));
             needs.push(Need::Column(other.clone(), column.clone()));
-            outputs.push(("joined".into(), kind));
-            let condition = on(schema, rng, &format!("y.{}", quote(&column)), &outputs.last()?.1.clone());
+            let condition = on(schema, rng, &format!("y.{}", quote(&column)), &kind);
             needs.extend(condition.needs);
+            let joined = name(schema, rng, "joined");
+            outputs.push((joined.clone(), kind));
             format!(
-                "select {selected}, y.{} as joined from {source} x left join {} y on {}",
+                "select {selected}, y.{} as {} from {source} x left join {} y on {}",
                 quote(&column),
+                quote(&joined),
                 other.sql(),
                 condition.sql
             )
@@ -385,8 +388,13 @@ pub fn query(schema: &mut Schema, rng: &mut Rng) -> Option<(Expr, Outputs, bool)
         }
         3 => format!("select {selected} from {source} x union all select {selected} from {source} x where false"),
         4 => {
-            outputs = vec![(first, first_kind), ("rank".into(), Type::BigInt)];
-            format!("with x as (select * from (select {selected} from {source} x) s) select {one}, row_number() over (order by {one}) as rank from x")
+            let rank = name(schema, rng, "rank");
+            outputs = vec![(first, first_kind), (rank.clone(), Type::BigInt)];
+            format!(
+                "with x as (select * from (select {selected} from {source} x) s) \
+                 select {one}, row_number() over (order by {one}) as {} from x",
+                quote(&rank)
+            )
         }
         5 => {
             outputs = vec![("as text".into(), Type::Text), ("choice".into(), Type::Text)];

@@ -186,4 +186,20 @@ fn repair_views(schema: &mut Schema, has: &Has) {
         }
         view.facets.grants.retain(|grant| !grant.privileges.is_empty());
     }
+    repair_owners(schema);
+}
+
+/// A materialized view is filled as its owner, and a view reads as its own: neither may be a role
+/// that lacks the privileges. Indexes are built as the table's owner, with the functions they call.
+fn repair_owners(schema: &mut Schema) {
+    let mut read: Vec<Need> = Vec::new();
+    for view in schema.views.iter_mut().rev() {
+        if view.materialized || read.contains(&Need::Relation(view.name.clone())) {
+            view.facets.owner = None;
+            read.extend(view.query.needs.iter().cloned());
+        }
+    }
+    for function in schema.functions.iter_mut().filter(|one| one.purpose == Purpose::Number) {
+        function.facets.private = false;
+    }
 }

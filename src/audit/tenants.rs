@@ -1,0 +1,39 @@
+//! The tenancy as found in the database.
+
+use crate::declare::Tenancy;
+use crate::error::{Error, Result};
+use crate::model::{Address, Model};
+use crate::sql::name;
+
+/// Who the tenants are and how rows say whose they are.
+#[derive(Clone, Debug)]
+pub struct Tenants {
+    /// The table with one row per tenant, whether or not it is there.
+    pub root: Address,
+    pub column: String,
+    pub current: Option<String>,
+    pub bypass: Option<String>,
+}
+
+impl Tenants {
+    /// Finds the root: in the schema it names, else in the first of the schemas that has such a table.
+    pub fn resolve(tenancy: &Tenancy, schemas: &[String], model: &Model, unchecked: &mut Vec<String>) -> Result<Self> {
+        let Tenancy { root, column, current, bypass } = tenancy;
+        let (schema, table) = name::split(root).ok_or_else(|| {
+            Error::new(format!("the tenancy root `{root}` is no name of a table")).with_hint("write `table` or `schema.table`")
+        })?;
+        let at = |schema: &str| Address::root("schema", schema).child("table", &table);
+        let known = |address: &Address| model.get(address).is_some();
+        let address = match &schema {
+            Some(schema) => at(schema),
+            None => {
+                let first = schemas.iter().map(|s| at(s)).find(known);
+                first.unwrap_or_else(|| at(schemas.first().map_or("public", String::as_str)))
+            }
+        };
+        if !known(&address) {
+            unchecked.push(format!("{address}: the tenancy names it as its root, and it is not there"));
+        }
+        Ok(Self { root: address, column: column.clone(), current: current.clone(), bypass: bypass.clone() })
+    }
+}

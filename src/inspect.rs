@@ -1,0 +1,129 @@
+//! From a live database to a declaration: what `inspect` prints and `init` adopts.
+
+use crate::catalog::{self, Session, Wanted};
+use crate::compile::lock::{self, LockedSettings};
+use crate::declare::write::{as_declared, document, Document, File, SCHEMA_FILE};
+use crate::declare::{files::digest, json_schema, Source, Sources};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A database as read.
+pub struct Inspection {
+    pub model: Model,
+    pub major: u32,
+    pub schemas: Vec<String>,
+    /// What no declaration can hold, in words.
+    pub notes: Vec<String>,
+}
+
+/// The schemas that somebody made, `public` first, and not the journal's: the system's own and those of
+/// extensions are left out.
+const SCHEMAS: &str = "\
+select n.nspname::text from pg_namespace n
+where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb'
+  and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
+order by n.nspname <> 'public', n.nspname::text collate \"C\"";
+
+/// Reads the schemas, all that there are if none is named.
+///
+/// # Errors
+/// A named schema is not there; what the server says.
+pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
+    let rows = session.client.query(SCHEMAS, &[]).await?;
+    let there: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+    if let Some(missing) = named.iter().find(|name| !there.contains(name)) {
+        return Err(Error::new(format!("there is no schema `{missing}` that a declaration could own"))
+            .with_hint(format!("there are: {}", there.join(", "))));
+    }
+    let mut schemas = if named.is_empty() { there } else { named.to_vec() };
+    let mut seen = std::collections::HashSet::new();
+    schemas.retain(|schema| seen.insert(schema.clone()));
+    let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
+    let mut loaded = catalog::load(session, &wanted).await?;
+    catalog::dependencies(session, &mut loaded).await?;
+    let unmodelled = catalog::unmodelled(session, &schemas).await?;
+    session.release().await?;
+    let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
+    let foreign = loaded.foreign_grants.iter();
+    notes.extend(foreign.map(|(address, grant)| format!("grant {grant} on {address}, made by another role than its owner")));
+    notes.extend(loaded.unchecked.iter().cloned());
+    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes })
+}
+
+impl Inspection {
+    pub fn document(&self) -> Document {
+        document(&self.model, self.major, &self.schemas, &self.notes)
+    }
+
+    /// The lock of the declaration in these files. What the server printed is what it compiles to, as far as
+    /// prints feed back unchanged; `compile` finds out.
+    pub fn lock(self, root: &Path, files: &[File]) -> Result<String> {
+        let major = self.major;
+        let nodes = self.model.into_nodes().into_iter().map(|node| as_declared(node, major.max(17)));
+        let models = BTreeMap::from([(major, Model::new(nodes.collect()))]);
+        let mut sources = Sources { root: root.to_path_buf(), files: Vec::new() };
+        let source = |file: &File| Source { path: file.path.clone(), digest: digest(file.text.as_bytes()) };
+        sources.files.extend(files.iter().map(source));
+        sources.files.sort();
+        lock::write(&models, &sources, LockedSettings { schemas: self.schemas, ..LockedSettings::default() })
+    }
+}
+
+/// Writes the files of a declaration into a directory, with the JSON Schema that editors need.
+///
+/// # Errors
+/// The directory holds something, unless `force` says to write there.
+pub fn store(directory: &Path, files: &[File], force: bool) -> Result<()> {
+    if !force {
+        refuse_taken(directory)?;
+    }
+    let mut made = std::collections::HashSet::new();
+    for file in files {
+        let path = directory.join(&file.path);
+        if let Some(parent) = path.parent().filter(|parent| made.insert(parent.to_path_buf())) {
+            make(parent)?;
+        }
+        lock::store(&path, &file.text)?;
+    }
+    store_json_schema(directory)
+}
+
+/// Writes the JSON Schema into the directory of a declaration.
+pub fn store_json_schema(directory: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(&json_schema()).unwrap_or_default();
+    lock::store(&directory.join(SCHEMA_FILE), &format!("{text}\n"))
+}
+
+/// Makes a directory with all that are above it.
+pub fn make(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory).map_err(|e| Error::new(format!("cannot make {}: {e}", directory.display())))
+}
+
+/// Refuses to write where something is already.
+///
+/// # Errors
+/// A file, or a directory that is not empty.
+pub fn refuse_taken(path: &Path) -> Result<()> {
+    let taken = match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => std::fs::symlink_metadata(path).is_ok(),
+    };
+    if !taken {
+        return Ok(());
+    }
+    let what = if path.is_dir() { "is not empty" } else { "is there already" };
+    Err(Error::new(format!("{} {what}", path.display())).with_hint("name another place, or say --force to write over what is there"))
+}
+
+/// The YAML files below a directory that are not among these: with `--force`, what an earlier run left.
+pub fn left_over(directory: &Path, files: &[File]) -> Vec<String> {
+    let Ok((root, found)) = crate::declare::files::list(directory) else { return Vec::new() };
+    let relative = |path: &std::path::PathBuf| {
+        let below = path.strip_prefix(&root).unwrap_or(path).components();
+        below.map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    };
+    let written: std::collections::HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
+    found.iter().map(relative).filter(|path| !written.contains(path.as_str())).collect()
+}

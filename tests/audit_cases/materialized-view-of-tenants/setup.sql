@@ -1,0 +1,11 @@
+create function public.current_tenant() returns uuid language sql stable as $$ select nullif(current_setting('app.tenant', true), '')::uuid $$;
+create function public.is_superadmin() returns boolean language sql stable as $$ select coalesce(nullif(current_setting('app.superadmin', true), '')::boolean, false) $$;
+create table tenants (id uuid primary key, name text not null);
+create table orders (id int primary key, tenant_id uuid not null);
+create table countries (id int primary key);
+create materialized view private as select id from orders;
+create view between as select id from orders;
+create materialized view through as select count(*) as n from between;
+create materialized view granted as select id from orders;
+grant select on granted to public;
+create materialized view of_countries as select id from countries;

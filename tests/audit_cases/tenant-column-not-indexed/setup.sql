@@ -1,0 +1,15 @@
+create function public.current_tenant() returns uuid language sql stable as $$ select nullif(current_setting('app.tenant', true), '')::uuid $$;
+create function public.is_superadmin() returns boolean language sql stable as $$ select coalesce(nullif(current_setting('app.superadmin', true), '')::boolean, false) $$;
+create table tenants (id uuid primary key, name text not null);
+create table none (id int primary key, tenant_id uuid);
+create table second (id int, tenant_id uuid, primary key (id, tenant_id));
+create table partial (id int primary key, tenant_id uuid);
+create index on partial (tenant_id) where id > 5;
+create table by_expression (id int primary key, tenant_id uuid);
+create index on by_expression ((tenant_id::text));
+create table first (id int primary key, tenant_id uuid);
+create index on first (tenant_id desc nulls last, id);
+create table by_key (tenant_id uuid, id int, primary key (tenant_id, id));
+create table by_unique (id int primary key, tenant_id uuid, unique (tenant_id, id));
+create table "Odd" (id int primary key, tenant_id uuid);
+create index on "Odd" using hash (tenant_id);

@@ -1,0 +1,12 @@
+create function public.current_tenant() returns uuid language sql stable as $$ select nullif(current_setting('app.tenant', true), '')::uuid $$;
+create function public.is_superadmin() returns boolean language sql stable as $$ select coalesce(nullif(current_setting('app.superadmin', true), '')::boolean, false) $$;
+create table tenants (id uuid primary key, name text not null);
+create role plain_{{n}};
+create table orders (id int primary key, tenant_id uuid not null);
+alter table orders enable row level security;
+alter table orders force row level security;
+grant select on orders to plain_{{n}};
+create view by_superuser as select id from orders;
+create view over as select id from by_superuser;
+create view by_plain as select id from orders;
+alter view by_plain owner to plain_{{n}};

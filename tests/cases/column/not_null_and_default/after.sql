@@ -1,0 +1,1 @@
+create table t (id int primary key, a int not null, b int, c text default 'y', d int);

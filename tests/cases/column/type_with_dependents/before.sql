@@ -1,0 +1,16 @@
+create table t (id int primary key, a int not null default 1, b int generated always as (id + 1) stored, owner_id int);
+insert into t (id, a, owner_id) values (1, 5, 1), (2, 6, 2);
+create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger t_touch before update of a on t for each row when (old.a is distinct from new.a) execute function touch();
+create view v with (security_barrier) as select id, a from t; alter view v owner to boss; comment on view v is 'kept'; comment on column v.a is 'col';
+grant select, insert on v to app_user; grant select (a) on v to reader;
+create view vv as select a from v; grant select on vv to clerk;
+create materialized view m as select a, count(*) n from t group by a; create unique index m_a on m (a); comment on materialized view m is 'mat';
+alter table t enable row level security;
+create policy p on t for select to app_user using (a > 0); comment on policy p on t is 'pol';
+create policy q on t as restrictive to app_user, reader using (owner_id > 0) with check (a < 10);
+create statistics st on id, a from t;
+alter table t add constraint t_a_check check (a > 0); comment on constraint t_a_check on t is 'chk';
+create index t_a_idx on t ((a + 1)); comment on index t_a_idx is 'idx';
+create function total() returns bigint language sql begin atomic select sum(a) from t; end;
+grant execute on function total() to reader; revoke execute on function total() from public;

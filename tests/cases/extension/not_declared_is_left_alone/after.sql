@@ -1,0 +1,2 @@
+create extension vector;
+create table t (id int primary key, n int);

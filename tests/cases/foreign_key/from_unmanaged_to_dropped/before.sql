@@ -1,0 +1,1 @@
+create table p (id int primary key); create schema other; create table other.c (p int references p);

@@ -1,0 +1,127 @@
+//! A database for a test, what is in its tables, and the loop of pgplumb on it.
+
+use super::dump::Dump;
+use super::server::Server;
+use pgplumb::apply;
+use pgplumb::catalog::connect::Target;
+use pgplumb::catalog::Session;
+use pgplumb::compile::Place;
+use pgplumb::drift::Drift;
+use pgplumb::engine::{self, Choices};
+use pgplumb::plan::{self, not_allowed, Plan};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A database that goes when it is dropped.
+pub struct Database<'a> {
+    pub server: &'a Server,
+    pub name: String,
+}
+
+impl Drop for Database<'_> {
+    fn drop(&mut self) {
+        // The server goes soon anyway.
+        let _ = self.server.psql("postgres", &format!("drop database if exists {} with (force)", self.name));
+    }
+}
+
+/// Rows by table, each a map from column to the JSON of its value.
+pub type Rows = BTreeMap<String, Vec<BTreeMap<String, serde_json::Value>>>;
+
+/// A plan, and how else the database was found to differ.
+pub struct Compared {
+    pub plan: Plan,
+    pub drift: Drift,
+}
+
+impl Database<'_> {
+    pub fn target(&self) -> Target {
+        self.server.target(&self.name)
+    }
+
+    pub fn psql(&self, script: &str) -> Result<String, String> {
+        self.server.psql(&self.name, script)
+    }
+
+    pub fn dump(&self) -> Result<Dump, String> {
+        Ok(Dump::of(&self.server.pg_dump(&self.name)?))
+    }
+
+    /// What pg_dump says of a database that was restored from a dump of this one.
+    pub fn dump_restored(&self) -> Result<Dump, String> {
+        let copy = self.server.database();
+        let text = self.server.pg_dump(&self.name)?;
+        // Every new database has this schema.
+        copy.psql("drop schema public")?;
+        let makes_public = text.lines().any(|line| line == "CREATE SCHEMA public;");
+        let is_there = self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1";
+        let public = if is_there && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
+        copy.psql(&format!("{public}{text}"))?;
+        copy.dump()
+    }
+
+    /// All rows of all tables that are not the system's or pgplumb's.
+    pub fn rows(&self) -> Result<Rows, String> {
+        let tables = "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgplumb') order by 1";
+        let names = self.psql(tables)?;
+        let selects: Vec<String> = names
+            .lines()
+            .map(|name| {
+                let label = name.replace('\'', "''");
+                format!("select '{label}', count(*) from {name};\nselect to_jsonb(t) from only {name} t;\n")
+            })
+            .collect();
+        let printed = self.psql(&selects.concat())?;
+        let mut rows = Rows::new();
+        let mut table = String::new();
+        for line in printed.lines() {
+            if line.starts_with('{') {
+                let row = serde_json::from_str(line).map_err(|error| format!("{table}: {error}: {line}"))?;
+                rows.entry(table.clone()).or_default().push(row);
+            } else if let Some((name, _)) = line.rsplit_once('|') {
+                table = name.to_owned();
+                rows.entry(table.clone()).or_default();
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.
+    pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
+        let place = Place::Server(self.server.target("postgres"));
+        let words = |error: pgplumb::error::Error| error.to_string();
+        let choices = Choices { declaration: declaration.to_owned(), scratch: place, locked: false, env: &|_| None, progress: &|_| {} };
+        let session = engine::open(&self.target()).await.map_err(words)?;
+        let desired = engine::desired(&choices, session.major).await.map_err(words)?;
+        let wanted = engine::wanted(&desired);
+        let live = engine::live(&session, &wanted, true).await.map_err(words)?;
+        let plan = plan::make(&session, &live, &desired.model, &wanted, allow).await.map_err(words)?;
+        session.release().await.map_err(words)?;
+        let drift = Drift::of(&live, &desired.model, session.major);
+        Ok(Compared { plan, drift })
+    }
+
+    pub async fn apply(&self, plan: &Plan) -> Result<(), String> {
+        let (session, target) = self.session().await?;
+        apply::apply(plan, &session, &options(&target)).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Rolls a plan back and allows all that this may lose.
+    pub async fn rollback(&self, plan: &Plan) -> Result<(), String> {
+        let (session, target) = self.session().await?;
+        let undo = plan.batches.iter().flat_map(|batch| not_allowed(&batch.undo, &[]));
+        let allow: Vec<String> = undo.map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
+        apply::rollback(plan, &session, &allow, &options(&target)).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn session(&self) -> Result<(Session, Target), String> {
+        let target = self.target();
+        let session = engine::open(&target).await.map_err(|error| error.to_string())?;
+        Ok((session, target))
+    }
+}
+
+fn options(target: &Target) -> apply::Options<'_> {
+    apply::Options { target, never: &[], lock_timeout: "3s", attempts: 1, progress: &|_| {} }
+}

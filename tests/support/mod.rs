@@ -1,0 +1,11 @@
+//! What tests of real databases share: servers of each major, databases, and outsiders that judge.
+//!
+//! - `server`: the majors that are tested, a server of one of them, psql and pg_dump against it;
+//! - `database`: a database that goes when it is dropped, its rows, plans for it;
+//! - `dump`: what pg_dump says, made comparable.
+
+#![allow(dead_code)]
+
+pub mod database;
+pub mod dump;
+pub mod server;

@@ -1,0 +1,105 @@
+//! Servers of the majors that are tested.
+//!
+//! `PGPLUMB_TEST_MAJORS` names the majors, `16 18` if it is not set.
+
+use super::database::Database;
+use pgplumb::catalog::connect::Target;
+use pgplumb::compile::server::{find, LocalServer, Options};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The roles of every test server: grants, owners and policies may name them.
+pub const ROLES: [&str; 5] = ["app_user", "boss", "clerk", "reader", "writer"];
+
+/// The majors to be tested.
+pub fn majors() -> Vec<u32> {
+    let words = std::env::var("PGPLUMB_TEST_MAJORS").unwrap_or_default();
+    let words = if words.trim().is_empty() { "16 18" } else { words.as_str() };
+    let number = |word: &str| word.parse().unwrap_or_else(|_| panic!("PGPLUMB_TEST_MAJORS: {word} is no number"));
+    words.split([' ', ',']).filter(|word| !word.is_empty()).map(number).collect()
+}
+
+/// A server of our own, with [`ROLES`].
+pub struct Server {
+    local: LocalServer,
+    pub major: u32,
+    programs: PathBuf,
+    made: AtomicUsize,
+}
+
+impl Server {
+    pub fn start(major: u32) -> Self {
+        let install = find(Some(major), None).unwrap_or_else(|error| panic!("{error}"));
+        let options = Options { purpose: "test".to_owned(), ..Options::default() };
+        let local = LocalServer::start(&install, &options).unwrap_or_else(|error| panic!("{error}"));
+        let server = Self { local, major, programs: install.bin, made: AtomicUsize::new(0) };
+        let roles = ROLES.map(|role| format!("create role {role};")).concat();
+        server.psql("postgres", &roles).unwrap_or_else(|error| panic!("{error}"));
+        server
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        self.local.url(database)
+    }
+
+    /// A database as pgplumb connects to it; the environment has no say.
+    pub fn target(&self, database: &str) -> Target {
+        Target::resolve(Some(&self.url(database)), &|_| None).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn has_extension(&self, name: &str) -> bool {
+        self.local.install().has_extension(name)
+    }
+
+    /// A new, empty database.
+    pub fn database(&self) -> Database<'_> {
+        let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let sql = format!("create database {name} template template0");
+        self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{error}"));
+        Database { server: self, name }
+    }
+
+    /// Runs a script with psql, statement by statement; gives what it printed, or the first error.
+    pub fn psql(&self, database: &str, script: &str) -> Result<String, String> {
+        let mut command = self.program("psql");
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database)]);
+        command.env("PGOPTIONS", "-c client_min_messages=warning");
+        run(command, script)
+    }
+
+    /// What `pg_dump --schema-only` prints, without pgplumb's journal.
+    pub fn pg_dump(&self, database: &str) -> Result<String, String> {
+        let mut command = self.program("pg_dump");
+        command.args(["--schema-only", "--exclude-schema=pgplumb", "-d", &self.url(database)]);
+        run(command, "")
+    }
+
+    /// The program beside the server's, or the one on PATH.
+    fn program(&self, name: &str) -> Command {
+        let own = self.programs.join(name);
+        Command::new(if own.exists() { own } else { PathBuf::from(name) })
+    }
+}
+
+fn run(mut command: Command, input: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("cannot run it: {error}");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    let mut stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // A program that stops reading has failed, and says why.
+            let _ = stdin.as_mut().map(|pipe| pipe.write_all(input.as_bytes()));
+            drop(stdin);
+        });
+        child.wait_with_output()
+    });
+    let output = output.map_err(failed)?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
