@@ -192,12 +192,19 @@ fn text(text: &str) -> Option<Value> {
 }
 
 /// Walks two specs. `prints` are pairs of texts of one meaning: what the server prints, and what is declared.
-fn compare(name: &str, declared: Option<&Value>, live: Option<&Value>, prints: &[(String, String)], into: &mut Vec<Field>) {
+fn compare(
+    name: &str,
+    declared: Option<&Value>,
+    live: Option<&Value>,
+    prints: &[(String, String)],
+    into: &mut Vec<Field>,
+) {
     match (declared, live) {
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                let below = if name.is_empty() { field_name(key).to_owned() } else { format!("{name}.{}", field_name(key)) };
+                let below =
+                    if name.is_empty() { field_name(key).to_owned() } else { format!("{name}.{}", field_name(key)) };
                 compare(&below, a.get(key), b.get(key), prints, into);
             }
         }

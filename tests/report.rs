@@ -33,7 +33,8 @@ fn assert_safe(text: &str, color: bool) {
             plain = plain.replace(&format!("\u{1b}[{number}m"), "");
         }
     }
-    let raw = plain.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{202a}'..='\u{202e}').contains(c));
+    let raw =
+        plain.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{202a}'..='\u{202e}').contains(c));
     assert_eq!(raw, None, "{plain}");
 }
 
@@ -87,7 +88,8 @@ fn node(address: Address, spec: &str) -> Node {
 }
 
 fn grants(list: &[(&str, &[&str])]) -> Option<Box<Grants>> {
-    let held = |names: &[&str]| names.iter().map(|n| Privilege { name: (*n).into(), grantable: *n == "insert" }).collect();
+    let held =
+        |names: &[&str]| names.iter().map(|n| Privilege { name: (*n).into(), grantable: *n == "insert" }).collect();
     Some(Box::new(Grants(list.iter().map(|(role, names)| ((*role).to_owned(), held(names))).collect())))
 }
 
@@ -112,7 +114,8 @@ fn models() -> (Model, Model) {
     declared.push(node(orders.child("row security", ""), r#"{"enabled":true}"#));
     live.push(node(orders.child("policy", "p"), r#"{"command":"select","to":["public"],"using":"true"}"#));
     let long = "(tenant_id = ( SELECT app.current_tenant() AS current_tenant)) OR ( SELECT app.is_admin() AS is_admin)";
-    declared.push(node(orders.child("policy", "p"), &format!(r#"{{"command":"all","to":["clerk"],"using":"{long}"}}"#)));
+    declared
+        .push(node(orders.child("policy", "p"), &format!(r#"{{"command":"all","to":["clerk"],"using":"{long}"}}"#)));
     let mut print = node(orders.child("check", "c"), r#"{"expression":"a"}"#);
     print.prints = vec![("b".into(), "a".into())];
     print.comment = Some("why".into());
@@ -134,9 +137,13 @@ fn models() -> (Model, Model) {
     }
 
     let body = |n: u32| format!("\ndeclare\n  n int;\nbegin\n  -- one\n  n := {n};\n  -- two\n  return n;\nend\n");
-    let function = |text: String| Spec::of(&serde_json::json!({"returns": "integer", "language": "plpgsql", "body": text}));
+    let function =
+        |text: String| Spec::of(&serde_json::json!({"returns": "integer", "language": "plpgsql", "body": text}));
     declared.push(Node::new(app.child("function", "f(integer)"), function(body(1))));
-    live.push(Node::new(app.child("function", "f(integer)"), function(body(2).replace("one", "\u{1b}[2Jone ").replace('\n', "\r\n"))));
+    live.push(Node::new(
+        app.child("function", "f(integer)"),
+        function(body(2).replace("one", "\u{1b}[2Jone ").replace('\n', "\r\n")),
+    ));
     let view = |columns: &[&str]| {
         let columns: Vec<_> = columns.iter().map(|c| serde_json::json!({"name": c, "type": "text"})).collect();
         Spec::of(&serde_json::json!({"query": "SELECT *\n  FROM x", "columns": columns}))
@@ -159,7 +166,8 @@ fn subject() -> DriftSubject {
 fn drift() -> Drift {
     let (live, declared) = models();
     let mut drift = Drift::between(&live, &declared, 16);
-    drift.notes.not_checked = vec!["row app.states.\"1\": permission denied for table states <&>\u{1b}[1m (42501)".into()];
+    drift.notes.not_checked =
+        vec!["row app.states.\"1\": permission denied for table states <&>\u{1b}[1m (42501)".into()];
     drift.notes.not_managed = vec!["foreign table app.remote".into()];
     drift.notes.foreign_grants = vec![(Address::root("schema", "app").child("table", "orders"), "clerk=r/boss".into())];
     drift
@@ -207,7 +215,10 @@ fn differences_are_what_they_are() {
     assert_eq!(fields("check app.orders.c"), ["no_inherit", "comment"], "another print of one text is no difference");
     assert_eq!(fields("column app.orders.total"), ["default", "identity", "not_null", "type"]);
     assert_eq!(fields("row app.orders.1"), ["values.name"]);
-    assert_eq!(fields("table app.orders"), ["unlogged", "owner", "comment", "grants to auditor", "grants to clerk", "grants to public"]);
+    assert_eq!(
+        fields("table app.orders"),
+        ["unlogged", "owner", "comment", "grants to auditor", "grants to clerk", "grants to public"]
+    );
     let customers = drift.differences.iter().find(|d| d.address.name() == "customers").unwrap();
     assert_eq!(customers.was.as_ref().map(ToString::to_string).as_deref(), Some("table app.clients"));
     assert_eq!(customers.below["column"], 2);

@@ -79,9 +79,11 @@ impl<'a> Facts<'a> {
         self.tables.iter().filter_map(move |table| Some((table, tenants?))).filter(|(table, tenants)| table.is_of(tenants))
     }
 
-    /// The tenant tables among some addresses.
-    pub fn tenant_tables_among<'s>(&'s self, among: impl Fn(&Address) -> bool + 's) -> impl Iterator<Item = &'s Table<'a>> {
-        self.tenant_tables().map(|(table, _)| table).filter(move |table| among(&table.node.address))
+    /// The tenant table at an address, if there is one.
+    pub fn tenant_table(&self, address: &Address) -> Option<&Table<'a>> {
+        // In the order of the model.
+        let at = self.tables.binary_search_by(|t| t.node.address.cmp(address)).ok()?;
+        self.tables.get(at).filter(|table| self.tenants.as_ref().is_some_and(|tenants| table.is_of(tenants)))
     }
 
     /// Whether row security does not hold a role back from a table.
@@ -139,6 +141,11 @@ impl<'a> Table<'a> {
     pub fn policies_for<'s>(&'s self, command: &'s str, restrictive: bool) -> impl Iterator<Item = &'s (&'a Node, specs::Policy)> {
         self.policies.iter().filter(move |(_, p)| p.restrictive == restrictive && (p.command == "all" || p.command == command))
     }
+}
+
+/// The table that a foreign key refers to.
+pub fn target(key: &ForeignKeySpec) -> Address {
+    Address::root("schema", &key.references.schema).child("table", &key.references.table)
 }
 
 impl<'a> Index<'a> {

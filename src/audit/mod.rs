@@ -72,12 +72,12 @@ pub async fn run(session: &Session, request: Request<'_>) -> Result<Report> {
     };
     let facts = Facts::of(&live.model, session.major, tenants, roles)?;
     let mut findings = Vec::new();
-    for rule in RULES.iter().filter(|rule| rules.is_empty() || rules.iter().any(|wanted| wanted.name == rule.name)) {
-        if rule.needs_tenancy && facts.tenants.is_none() {
-            unchecked.push(format!("rule {}: it needs to know the tenancy", rule.name));
-        } else {
-            (rule.check)(&facts, &mut findings);
-        }
+    let chosen = RULES.iter().filter(|rule| rules.is_empty() || rules.iter().any(|wanted| wanted.name == rule.name));
+    let (untold, run): (Vec<&Rule>, Vec<&Rule>) = chosen.partition(|rule| rule.needs_tenancy && facts.tenants.is_none());
+    run.iter().for_each(|rule| (rule.check)(&facts, &mut findings));
+    if !untold.is_empty() {
+        let names: Vec<&str> = untold.iter().map(|rule| rule.name).collect();
+        unchecked.push(format!("rules that need to know who the tenants are, which nobody said: {}", names.join(", ")));
     }
     findings.retain(|finding| finding.severity >= minimum);
     findings.sort();

@@ -8,7 +8,9 @@ use crate::{compile::lock, engine, report};
 
 /// Compare a database with the declaration: what is missing, extra or different. Nothing is changed.
 #[derive(clap::Args)]
-#[command(after_help = "Exit status: 0 in agreement, 1 could not tell (errors, or something declared could not be read), 2 drift.")]
+#[command(
+    after_help = "Exit status: 0 in agreement, 1 could not tell (errors, or something declared could not be read), 2 drift."
+)]
 pub struct Args {
     #[command(flatten)]
     declaration: DeclarationArgs,

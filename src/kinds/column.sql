@@ -2,7 +2,8 @@ select a.attrelid, a.attrelid, a.attnum::int4, null::oid, a.attacl::text,
        a.attname::text,
        format_type(a.atttypid, a.atttypmod),
        a.attnotnull,
-       case when a.atthasdef then pg_get_expr(d.adbin, d.adrelid) end,
+       -- Only generated columns refer to others; without a relation printing costs a sixth.
+       case when a.atthasdef then pg_get_expr(d.adbin, case when a.attgenerated <> '' then d.adrelid else 0 end) end,
        nullif(a.attgenerated::text, ''),
        [[18: nn.conname::text | null::text]],
        case when a.attcollation <> t.typcollation and a.attcollation <> 0

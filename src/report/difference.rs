@@ -27,7 +27,11 @@ pub fn unified(old: &str, new: &str, indent: &str, paint: Paint) -> String {
             let text = text.strip_suffix('\n').unwrap_or(text);
             let text = if tone.is_some() { with_blanks(text) } else { tabbed(text) };
             let text = format!("{sign} {text}");
-            let _ = writeln!(out, "{indent}{}", tone.map_or_else(|| text.trim_end().to_owned(), |tone| paint.raw(tone, &text)));
+            let _ = writeln!(
+                out,
+                "{indent}{}",
+                tone.map_or_else(|| text.trim_end().to_owned(), |tone| paint.raw(tone, &text))
+            );
             if change.missing_newline() && old.ends_with('\n') != new.ends_with('\n') {
                 let _ = writeln!(out, "{indent}{}", paint.raw(Tone::Faint, "\\ no line break at the end"));
             }

@@ -11,7 +11,8 @@ pub fn history(entries: &[Entry]) -> String {
     }
     let mut text = String::new();
     for entry in entries {
-        let Entry { id, action, seal, summary, role, started_at, seconds, batches, batches_done, state, message } = entry;
+        let Entry { id, action, seal, summary, role, started_at, seconds, batches, batches_done, state, message } =
+            entry;
         let took = seconds.map_or_else(String::new, |s| format!(" in {s:.1} s"));
         let seal: String = seal.chars().take(8).collect();
         let batches = count(usize::try_from(*batches).unwrap_or_default(), "transaction");

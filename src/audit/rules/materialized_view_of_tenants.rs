@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for view in facts.views.iter().filter(|v| v.materialized) {
-        let Some(table) = facts.tenant_tables_among(|a| view.tables.contains_key(a)).next() else { continue };
+        let Some(table) = view.tables.keys().find_map(|a| facts.tenant_table(a)) else { continue };
         let reads = |p: &crate::model::Privilege| p.name == "select";
         let readers: Vec<&str> =
             view.node.grants.iter().flat_map(|g| &g.0).filter(|(_, held)| held.iter().any(reads)).map(|(role, _)| role.as_str()).collect();

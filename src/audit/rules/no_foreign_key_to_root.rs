@@ -1,11 +1,12 @@
 //! A tenant table whose rows may name a tenant that does not exist.
 
 use super::*;
-use crate::audit::facts::Table;
+use crate::audit::facts::{target, Table};
 use crate::audit::tenants::Tenants;
 use crate::kinds::foreign_key::ForeignKeySpec;
 use crate::model::Address;
 use crate::sql::Ident;
+use std::collections::BTreeSet;
 
 pub static RULE: Rule = Rule {
     name: "no-foreign-key-to-root",
@@ -20,20 +21,20 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     let Some(tenants) = &facts.tenants else { return };
-    let mut tied: Vec<&Address> = Vec::new();
+    let mut tied: BTreeSet<&Address> = BTreeSet::new();
     // Keys through other tables: each round ties those that refer to what is tied already.
     loop {
         let before = tied.len();
         for (table, _) in facts.tenant_tables() {
-            if !tied.contains(&table.address()) && table.foreign_keys.iter().any(|(_, key)| ties(key, table, tenants, &tied)) {
-                tied.push(table.address());
+            if !tied.contains(table.address()) && table.foreign_keys.iter().any(|(_, key)| ties(key, table, tenants, &tied)) {
+                tied.insert(table.address());
             }
         }
         if tied.len() == before {
             break;
         }
     }
-    for (table, _) in facts.tenant_tables().filter(|(t, _)| !tied.contains(&t.address())) {
+    for (table, _) in facts.tenant_tables().filter(|(t, _)| !tied.contains(t.address())) {
         let (sql, column) = (table.sql(), Ident(&tenants.column));
         let root = crate::kinds::relation::relation(&tenants.root);
         let name = crate::sql::name::derive(table.node.address.name(), &tenants.column, "fkey", &|_| false);
@@ -48,8 +49,8 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     }
 }
 
-fn ties(key: &ForeignKeySpec, table: &Table, tenants: &Tenants, tied: &[&Address]) -> bool {
-    let target = Address::root("schema", &key.references.schema).child("table", &key.references.table);
+fn ties(key: &ForeignKeySpec, table: &Table, tenants: &Tenants, tied: &BTreeSet<&Address>) -> bool {
+    let target = target(key);
     let mut pairs = key.columns.iter().zip(&key.target_columns);
     if key.not_enforced {
         return false;
@@ -58,7 +59,7 @@ fn ties(key: &ForeignKeySpec, table: &Table, tenants: &Tenants, tied: &[&Address
         return key.columns.len() == 1 && key.columns.contains(&tenants.column);
     }
     let not_null = |column: &String| table.columns.get(column.as_str()).is_some_and(|c| c.not_null);
-    tied.contains(&&target)
+    tied.contains(&target)
         && pairs.any(|(own, other)| *own == tenants.column && *other == tenants.column)
         && key.columns.iter().all(not_null)
 }

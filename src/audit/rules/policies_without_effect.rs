@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for table in facts.tables.iter().filter(|t| !t.security.enabled && !t.policies.is_empty()) {
-        if facts.tenant_tables().any(|(of_tenants, _)| of_tenants.address() == table.address()) {
+        if facts.tenant_table(table.address()).is_some() {
             continue;
         }
         let names: Vec<&str> = table.policies.iter().map(|(node, _)| node.address.name()).collect();

@@ -139,8 +139,11 @@ fn finding(table: &Table, node: &Node, tenants: &Tenants, loose: Loose) -> Findi
         Some(text) if text != "true" => format!("{test} AND ({text})"),
         _ => test,
     };
-    let rest = if whole { "" } else { " OR <the other branches>" };
-    let advice = format!("ALTER POLICY {} ON {} {words} ({test}{rest});", Ident(node.address.name()), table.sql());
+    let policy = format!("ALTER POLICY {} ON {} {words}", Ident(node.address.name()), table.sql());
+    let advice = match whole {
+        true => format!("{policy} ({test});"),
+        false => format!("{policy} (<the other branches> OR {test}); -- or without this branch"),
+    };
     let severity = if hold == Hold::Free { Severity::Error } else { Severity::Warning };
     Finding::new(&RULE, &node.address, message, advice).with(severity)
 }

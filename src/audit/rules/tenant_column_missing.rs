@@ -1,6 +1,7 @@
 //! A table that hangs on tenant tables and does not say whose its rows are.
 
 use super::*;
+use crate::audit::facts;
 use crate::model::Address;
 use std::collections::BTreeMap;
 
@@ -22,8 +23,7 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     loop {
         let before = reached.len();
         for table in facts.tables.iter().filter(|t| t.node.address != tenants.root) {
-            let mut targets =
-                table.foreign_keys.iter().map(|(_, key)| Address::root("schema", &key.references.schema).child("table", &key.references.table));
+            let mut targets = table.foreign_keys.iter().map(|(_, key)| facts::target(key));
             if let (false, Some(target)) = (reached.contains_key(table.address()), targets.find(|t| reached.contains_key(t))) {
                 reached.insert(table.address(), Some(target));
             }

@@ -1,7 +1,10 @@
 //! A unique key that spans tenants.
 
 use super::*;
-use crate::audit::facts::{Index, Table};
+use crate::audit::facts::{target, Index, Table};
+use crate::kinds::foreign_key::ForeignKeySpec;
+use crate::model::Address;
+use std::collections::BTreeMap;
 
 pub static RULE: Rule = Rule {
     name: "unique-across-tenants",
@@ -16,11 +19,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
+    let mut referring: BTreeMap<Address, Vec<&ForeignKeySpec>> = BTreeMap::new();
+    for (_, key) in facts.tables.iter().flat_map(|t| &t.foreign_keys) {
+        referring.entry(target(key)).or_default().push(key);
+    }
     for (table, tenants) in facts.tenant_tables() {
         let spans = |index: &&Index| index.unique && !index.columns.iter().any(|c| c.as_deref() == Some(tenants.column.as_str()));
         for index in table.indexes.iter().filter(spans).filter(|i| !i.invalid && i.columns.iter().all(|c| chosen(table, c.as_deref()))) {
             let columns: Vec<&str> = index.columns.iter().map(|c| c.as_deref().unwrap_or("an expression")).collect();
-            if referred_to(facts, table, &columns) {
+            let refers = |key: &&ForeignKeySpec| {
+                key.target_columns.len() == columns.len() && key.target_columns.iter().all(|c| columns.contains(&c.as_str()))
+            };
+            if referring.get(table.address()).is_some_and(|keys| keys.iter().any(|key| refers(key))) {
                 continue;
             }
             let message = format!("it holds across tenants: who tries a value of {} learns whether another tenant has it", columns.join(", "));
@@ -35,14 +45,4 @@ fn chosen(table: &Table, column: Option<&str>) -> bool {
     let Some(spec) = column.and_then(|c| table.columns.get(c)) else { return true };
     let made = spec.default.as_deref().is_some_and(|d| d.starts_with("nextval(") || d.contains("gen_random"));
     spec.ty != "uuid" && spec.identity.is_none() && !made
-}
-
-fn referred_to(facts: &Facts, table: &Table, columns: &[&str]) -> bool {
-    facts.tables.iter().flat_map(|t| &t.foreign_keys).any(|(_, key)| {
-        let target = &key.references;
-        target.schema == table.node.address.schema()
-            && target.table == table.node.address.name()
-            && key.target_columns.len() == columns.len()
-            && key.target_columns.iter().all(|c| columns.contains(&c.as_str()))
-    })
 }

@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for view in facts.views.iter().filter(|v| !v.materialized && !v.invoker) {
         let owner = view.node.owner.as_deref().unwrap_or_default();
-        let tables: Vec<&Table> = facts.tenant_tables_among(|a| view.tables.contains_key(a)).collect();
+        let tables: Vec<&Table> = view.tables.keys().filter_map(|a| facts.tenant_table(a)).collect();
         let (around, held): (Vec<&Table>, Vec<&Table>) = tables.into_iter().partition(|t| facts.goes_around(owner, t));
         // Tables without row security are reported themselves; on 14, what holds the owner is all there is.
         let lesser = facts.major < 15;

@@ -35,13 +35,16 @@ fn write(drift: &Drift, subject: &DriftSubject, into: &mut Vec<u8>) -> io::Resul
     let mut xml = Writer::new_with_indent(into, b' ', 2);
     let suites = xml.create_element("testsuites").with_attribute(("name", "pgplumb")).with_attributes(totals());
     suites.write_inner_content(|xml| {
-        let suite = xml.create_element("testsuite").with_attribute(("name", line(&name).as_ref())).with_attributes(totals());
+        let suite =
+            xml.create_element("testsuite").with_attribute(("name", line(&name).as_ref())).with_attributes(totals());
         suite.write_inner_content(|xml| {
             for thing in things {
                 case(xml, thing, found.get(thing).map(Vec::as_slice).unwrap_or_default())?;
             }
             for text in not_checked {
-                let test = xml.create_element("testcase").with_attributes([("classname", "not checked"), ("name", line(text).as_ref())]);
+                let test = xml
+                    .create_element("testcase")
+                    .with_attributes([("classname", "not checked"), ("name", line(text).as_ref())]);
                 test.write_inner_content(|xml| {
                     xml.create_element("error").with_attribute(("message", line(text).as_ref())).write_empty()?;
                     Ok(())
@@ -56,7 +59,8 @@ fn write(drift: &Drift, subject: &DriftSubject, into: &mut Vec<u8>) -> io::Resul
 
 fn case(xml: &mut Writer<&mut Vec<u8>>, thing: &Address, differences: &[&Difference]) -> io::Result<()> {
     let name = thing.to_string();
-    let test = xml.create_element("testcase").with_attributes([("classname", thing.kind()), ("name", line(&name).as_ref())]);
+    let test =
+        xml.create_element("testcase").with_attributes([("classname", thing.kind()), ("name", line(&name).as_ref())]);
     if differences.is_empty() {
         test.write_empty()?;
         return Ok(());
@@ -67,7 +71,8 @@ fn case(xml: &mut Writer<&mut Vec<u8>>, thing: &Address, differences: &[&Differe
     });
     let message = brief.collect::<Vec<_>>().join("; ");
     test.write_inner_content(|xml| {
-        let failure = xml.create_element("failure").with_attributes([("type", "drift"), ("message", line(&message).as_ref())]);
+        let failure =
+            xml.create_element("failure").with_attributes([("type", "drift"), ("message", line(&message).as_ref())]);
         let text = format!("\n{}", human::differences(differences, Paint { color: false }));
         failure.write_text_content(BytesText::new(&lines(&text)))?;
         Ok(())

@@ -16,7 +16,8 @@ pub fn text(plan: &Plan, way: Way, color: bool) -> String {
     let paint = Paint { color };
     let mut out = String::new();
     let target = &plan.target;
-    let database = format!("{} (PostgreSQL {}, as {})", line(&target.identity.database), line(&target.server), line(&target.role));
+    let database =
+        format!("{} (PostgreSQL {}, as {})", line(&target.identity.database), line(&target.server), line(&target.role));
     if plan.is_empty() {
         let _ = writeln!(out, "{} nothing to do on {database}.", paint.raw(Tone::Good, "In agreement:"));
     } else {
@@ -73,7 +74,11 @@ fn sign(verb: &str) -> (char, Tone) {
 fn one(out: &mut String, batch: &Batch, step: &Step, plan: &Plan, paint: Paint) {
     match before(batch, step) {
         Some(before) => {
-            let _ = writeln!(out, "{INDENT}{}", paint.raw(Tone::Faint, "this statement (+), compared with the one that leads back (-):"));
+            let _ = writeln!(
+                out,
+                "{INDENT}{}",
+                paint.raw(Tone::Faint, "this statement (+), compared with the one that leads back (-):")
+            );
             let now = step.sql.join(";\n");
             out.push_str(&unified(&format!("{before};\n"), &format!("{now};\n"), INDENT, paint));
         }
@@ -153,7 +158,8 @@ fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
     }
     let flags = flags(plan);
     if !flags.is_empty() {
-        let rest = format!(" `{}` does nothing before all of this is allowed; options of `{}`:", way.runs(), way.allows());
+        let rest =
+            format!(" `{}` does nothing before all of this is allowed; options of `{}`:", way.runs(), way.allows());
         title(out, Tone::Danger, "Needs your leave:", &rest);
         let _ = writeln!(out, "  {}", flags.join(" \\\n  "));
     }

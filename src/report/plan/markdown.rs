@@ -11,7 +11,12 @@ use std::fmt::Write;
 pub fn text(plan: &Plan, way: Way) -> String {
     let mut out = String::new();
     let target = &plan.target;
-    let on = format!("{} (PostgreSQL {}, as {})", code(&target.identity.database), prose(&target.server), code(&target.role));
+    let on = format!(
+        "{} (PostgreSQL {}, as {})",
+        code(&target.identity.database),
+        prose(&target.server),
+        code(&target.role)
+    );
     if plan.is_empty() {
         let _ = writeln!(out, "## In agreement\n\nNothing to do on {on}.");
     } else {
@@ -31,7 +36,12 @@ pub fn text(plan: &Plan, way: Way) -> String {
                 let _ = writeln!(script, "{};", lines(sql));
             }
         }
-        let _ = writeln!(out, "<details><summary>{}</summary>\n\n{}\n</details>", count(steps.len(), "step"), block("sql", &script));
+        let _ = writeln!(
+            out,
+            "<details><summary>{}</summary>\n\n{}\n</details>",
+            count(steps.len(), "step"),
+            block("sql", &script)
+        );
     }
     out
 }
@@ -78,18 +88,36 @@ fn weigh(out: &mut String, plan: &Plan, way: Way) {
             (false, _) => "not needed",
         };
         let why = prose(&risk.why.join("; "));
-        let _ = writeln!(out, "| **{}**: {} | {} | {why} | {leave} |", hazard.word(), meaning(*hazard), cell(&risk.address));
+        let _ = writeln!(
+            out,
+            "| **{}**: {} | {} | {why} | {leave} |",
+            hazard.word(),
+            meaning(*hazard),
+            cell(&risk.address)
+        );
     }
     let flags = flags(plan);
     if !flags.is_empty() {
-        let _ = write!(out, "\nTo allow what is not allowed yet, `{}` takes:\n\n{}", way.allows(), block("sh", &flags.join(" \\\n")));
+        let _ = write!(
+            out,
+            "\nTo allow what is not allowed yet, `{}` takes:\n\n{}",
+            way.allows(),
+            block("sh", &flags.join(" \\\n"))
+        );
     }
     let locks = locks(plan);
     if !locks.is_empty() {
         out.push_str("\n### Locks on tables with rows\n\n| table | lock | blocks | steps |\n|---|---|---|---|\n");
     }
     for lock in locks {
-        let _ = writeln!(out, "| {} | {} | {} | {} |", cell(&lock.relation), lock.lock.sql(), lock.blocks, ranges(&lock.steps));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            cell(&lock.relation),
+            lock.lock.sql(),
+            lock.blocks,
+            ranges(&lock.steps)
+        );
     }
     let one_way = one_way(plan);
     if !one_way.is_empty() {

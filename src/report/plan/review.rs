@@ -37,7 +37,8 @@ impl Counts {
     /// `3 to create, 2 to change`.
     pub fn words(&self) -> String {
         let parts = [(self.create, "create"), (self.change, "change"), (self.rename, "rename"), (self.drop, "drop")];
-        let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} to {what}")).collect();
+        let words: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} to {what}")).collect();
         words.join(", ")
     }
 
@@ -167,8 +168,11 @@ pub struct OneWay {
 pub fn one_way(plan: &Plan) -> Vec<OneWay> {
     let mut list = Vec::new();
     for (n, batch) in plan.batches.iter().enumerate() {
-        list.extend(batch.no_undo.iter().map(|why| OneWay { what: format!("transaction {}", n + 1), why: why.clone() }));
-        let steps = batch.steps.iter().filter_map(|s| Some(OneWay { what: s.address.clone(), why: s.irreversible.clone()? }));
+        list.extend(
+            batch.no_undo.iter().map(|why| OneWay { what: format!("transaction {}", n + 1), why: why.clone() }),
+        );
+        let steps =
+            batch.steps.iter().filter_map(|s| Some(OneWay { what: s.address.clone(), why: s.irreversible.clone()? }));
         list.extend(steps);
     }
     list
@@ -177,6 +181,15 @@ pub fn one_way(plan: &Plan) -> Vec<OneWay> {
 /// Whether a batch runs statement by statement.
 pub fn outside_transaction(batch: &Batch) -> bool {
     batch.steps.iter().flat_map(|s| &s.hazards).any(|n| n.hazard == Hazard::NotInTransaction)
+}
+
+/// `Transaction 1 of 3`.
+pub fn title(batch: &Batch, at: usize, total: usize) -> String {
+    if outside_transaction(batch) {
+        format!("Part {} of {total}, outside a transaction", at + 1)
+    } else {
+        format!("Transaction {} of {total}", at + 1)
+    }
 }
 
 /// `1, 2, 5 to 8`.

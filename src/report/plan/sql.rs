@@ -23,7 +23,14 @@ pub fn text(plan: &Plan, way: Way) -> String {
         let _ = writeln!(out, "-- In agreement: nothing to do on {}.", line(&target.identity.database));
         return out;
     }
-    let _ = writeln!(out, "-- {}: {} on {} (PostgreSQL {}).", way.title(), counts.sentence(), line(&target.identity.database), line(&target.server));
+    let _ = writeln!(
+        out,
+        "-- {}: {} on {} (PostgreSQL {}).",
+        way.title(),
+        counts.sentence(),
+        line(&target.identity.database),
+        line(&target.server)
+    );
     let _ = writeln!(out, "-- `{}` checks under its locks that the plan still fits; this script does not.", way.runs());
     let missing = flags(plan);
     if !missing.is_empty() {
@@ -39,7 +46,8 @@ pub fn text(plan: &Plan, way: Way) -> String {
     let total = plan.batches.len();
     for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
         let within = !outside_transaction(batch);
-        let _ = writeln!(out, "\n-- {} {} of {total}", if within { "Transaction" } else { "Outside a transaction" }, n + 1);
+        let _ =
+            writeln!(out, "\n-- {} {} of {total}", if within { "Transaction" } else { "Outside a transaction" }, n + 1);
         out.push_str(if within { "BEGIN;\n" } else { "" });
         for TableLock { table, mode } in &batch.locks {
             let _ = writeln!(out, "LOCK TABLE {table} IN {} MODE;", mode.sql());
@@ -71,7 +79,8 @@ fn statements(out: &mut String, numbered: &Numbered, way: Way) {
 pub fn heading(number: usize, step: &Step) -> String {
     let mut text = format!("-- {number}. {} {}", line(&step.verb), line(&step.address));
     if !step.on.is_empty() && !step.blocks.is_empty() {
-        let _ = write!(text, "\n--    {} on {}: blocks {}", step.lock.sql(), line(&step.on.join(", ")), line(&step.blocks));
+        let _ =
+            write!(text, "\n--    {} on {}: blocks {}", step.lock.sql(), line(&step.on.join(", ")), line(&step.blocks));
     }
     for note in &step.hazards {
         let _ = write!(text, "\n--    {}: {}", note.hazard.word(), line(&note.why));

@@ -6,3 +6,5 @@ create table orders (id int primary key, tenant_id uuid not null references tena
 create table simple (id int primary key, tenant_id uuid not null references tenants, order_id int references orders, country int references countries);
 create table carried (id int primary key, tenant_id uuid not null references tenants, order_id int, foreign key (tenant_id, order_id) references orders (tenant_id, id));
 create table itself (id int primary key, tenant_id uuid not null, parent int references itself);
+create table beside (id int primary key, tenant_id uuid not null references tenants, order_id int references orders, foreign key (tenant_id, order_id) references orders (tenant_id, id));
+create table beside_other (id int primary key, tenant_id uuid not null references tenants, order_id int references orders on delete set null, other_id int, foreign key (tenant_id, other_id) references orders (tenant_id, id));
