@@ -1,12 +1,13 @@
 //! What the commands have in common: the desired model from the lock or from scratch, the actual one from
 //! a target, and their comparison.
 
-use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Unmodelled, Wanted};
+pub use crate::catalog::Live;
+use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Wanted};
 use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place, Scratch};
 use crate::declare::{self, files, Declaration, Source, Sources};
 use crate::error::{Error, Result};
-use crate::model::{Address, Model};
+use crate::model::Model;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +30,6 @@ pub struct Desired {
     pub settings: LockedSettings,
     /// Whether the lock file was written anew.
     pub wrote_lock: bool,
-}
-
-/// A live database as read for a comparison.
-pub struct Live {
-    pub model: Model,
-    pub unmanaged: Unmanaged,
-    pub surroundings: Surroundings,
-    pub unmodelled: Vec<Unmodelled>,
-    /// What could not be read, in words.
-    pub unchecked: Vec<String>,
-    pub foreign_grants: Vec<(Address, String)>,
 }
 
 /// The sources of a declaration, bodies that the lock knows of included, without parsing anything.

@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("inspect", "error model yaml sql kinds declare catalog diff plan compile engine"),
     ("apply", "error model sql kinds catalog diff plan"),
     ("drift", "error model sql kinds catalog diff plan engine"),
-    ("audit", "error model sql kinds declare catalog diff engine"),
+    ("audit", "error model sql kinds declare catalog diff compile engine"),
     ("prove", "error model sql kinds declare catalog diff plan compile engine"),
     ("report", "error model yaml sql kinds declare catalog diff plan compile engine inspect apply drift audit prove"),
     ("cli", "error model kinds declare catalog plan compile engine inspect apply drift audit prove report"),
@@ -35,8 +35,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("saphyr_parser::", &["yaml/"]),
     ("clap::", &["cli/", "main.rs"]),
     ("indicatif::", &["cli/"]),
-    ("similar::", &["report/"]),
-    ("tokio_postgres_rustls::", &["catalog/connect/"]),
+    ("similar::{", &["report/"]),
+    ("tokio_postgres_rustls::", &["catalog/connect"]),
     ("tokio_postgres::Client", &["catalog/"]),
     // Who sends something to a server: all others are told what a server said.
     (

@@ -61,7 +61,8 @@ fn measure_all() -> Result<()> {
     fs::set_permissions(work.path(), Permissions::from_mode(0o755))?;
     let mut all = Vec::new();
     for tables in sizes()? {
-        let bench = Bench { tables, server: &server, bin: install.bin.clone(), work: work.path().join(tables.to_string()) };
+        let bench =
+            Bench { tables, server: &server, bin: install.bin.clone(), work: work.path().join(tables.to_string()) };
         fs::create_dir(&bench.work)?;
         all.push(bench.measure()?);
     }

@@ -208,7 +208,7 @@ async fn transaction(
 }
 
 async fn in_transaction(session: &Session, work: impl std::future::Future<Output = Result<()>>) -> Result<()> {
-    session.snapshot().await?;
+    session.client.batch_execute("BEGIN READ ONLY").await?;
     let result = work.await;
     session.release().await?;
     result

@@ -1,17 +1,18 @@
 //! What an audit reads besides the model: which schemas there are, and which roles row security does not hold.
 
+use crate::apply::journal::SCHEMA;
 use crate::catalog::Session;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The schemas that are neither PostgreSQL's own nor an extension's.
+/// The schemas that are neither PostgreSQL's own nor an extension's nor pgplumb's journal.
 pub async fn schemas(session: &Session) -> Result<Vec<String>> {
     let sql = "select n.nspname::text from pg_namespace n
-               where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+               where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', $1)
                  and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
                order by n.nspname::text collate \"C\"";
     let mut names = Vec::new();
-    for row in session.client.query(sql, &[]).await? {
+    for row in session.client.query(sql, &[&SCHEMA]).await? {
         names.push(row.try_get(0)?);
     }
     Ok(names)

@@ -42,8 +42,8 @@ pub struct Loaded {
     pub foreign_grants: Vec<(Address, String)>,
 }
 
-/// Attempts when something vanishes while it is being printed.
-const ATTEMPTS: usize = 5;
+/// Attempts when something vanishes while it is being printed: busy databases make temporary things all the time.
+const ATTEMPTS: usize = 20;
 
 /// Reads the model in one snapshot. A concurrent DROP makes a print fail; then all is read again.
 pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
@@ -61,11 +61,24 @@ pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     }
 }
 
-/// Reads the model in the transaction that is open already.
+/// Reads the model in the transaction that is open already; where each statement sees what is committed, a
+/// concurrent DROP makes it read again.
 pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
-    read(session, wanted).await.map_err(|failure| match failure {
-        Failure::Vanished(error) | Failure::Other(error) => error.while_("reading the catalog"),
-    })
+    let mut attempt = 1;
+    loop {
+        session.client.batch_execute("SAVEPOINT pgplumb_read").await?;
+        match read(session, wanted).await {
+            Ok(loaded) => {
+                session.client.batch_execute("RELEASE pgplumb_read").await?;
+                return Ok(loaded);
+            }
+            Err(Failure::Vanished(_)) if attempt < ATTEMPTS => {
+                session.client.batch_execute("ROLLBACK TO pgplumb_read; RELEASE pgplumb_read").await?;
+                attempt += 1;
+            }
+            Err(Failure::Vanished(error) | Failure::Other(error)) => return Err(error.while_("reading the catalog")),
+        }
+    }
 }
 
 enum Failure {
@@ -126,7 +139,8 @@ async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded,
         let stream = client.query_raw(&query, parameters).await?;
         futures_util::pin_mut!(stream);
         while let Some(row) = stream.try_next().await? {
-            reader.row(*kind, &catalog, &row)?;
+            // What is dropped meanwhile prints as NULL.
+            reader.row(*kind, &catalog, &row).map_err(Failure::Vanished)?;
         }
     }
     let comments = "select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";

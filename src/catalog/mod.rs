@@ -2,11 +2,13 @@
 
 pub mod connect;
 mod depend;
+mod live;
 mod load;
 mod session;
 mod surroundings;
 
 pub use depend::{dependencies, Unmanaged};
+pub use live::Live;
 pub use load::{is_ignored, load, load_within, Loaded, Wanted};
 pub use session::{Identity, Session};
 pub use surroundings::{unmodelled, Surroundings, Unmodelled};

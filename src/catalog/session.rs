@@ -8,6 +8,10 @@ use tokio_postgres::Client;
 /// What changes how things are printed or stored, fixed. Each of these may be set by ALTER ROLE or ALTER
 /// DATABASE; `row_security = off` turns rows that a policy would hide into an error.
 const SETTINGS: &[(&str, &str)] = &[
+    ("lock_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("exit_on_error", "off"),
     ("search_path", ""),
     ("TimeZone", "UTC"),
     ("DateStyle", "ISO, MDY"),
@@ -28,9 +32,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("default_transaction_read_only", "off"),
     ("default_transaction_deferrable", "off"),
     ("client_min_messages", "warning"),
-    ("statement_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
-    ("jit", "off"),
+    ("array_nulls", "on"),
+    ("lc_monetary", "C"),
 ];
 
 /// Settings that only a superuser may change; where they are as wanted already, nothing is asked.
@@ -63,7 +66,8 @@ impl Session {
     /// Connects and fixes the settings.
     pub async fn open(target: &Target) -> Result<Self> {
         let client = connect(target).await?;
-        let mut sql = String::from("SET ROLE NONE;");
+        // What could stop or delay the rest comes first, and as commands that nothing is planned for.
+        let mut sql = String::from("SET statement_timeout = 0; SET jit = off;");
         for (name, value) in SETTINGS {
             if PRIVILEGED.contains(name) {
                 let condition = format!("current_setting('{name}') <> '{value}'");
@@ -72,6 +76,9 @@ impl Session {
                 sql.push_str(&format!("SELECT set_config('{name}', '{value}', false);"));
             }
         }
+        sql.push_str("SET ROLE NONE;");
+        // From 17 on.
+        sql.push_str("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';");
         client.batch_execute(&sql).await.map_err(|e| Error::from(e).while_("fixing the session's settings"))?;
         let row = client
             .query_one(

@@ -4,8 +4,8 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
-use crate::kinds::facet;
-use crate::model::{Address, Grants, Privilege};
+use crate::kinds::{facet, DefaultGrants};
+use crate::model::{Address, Grants};
 use std::collections::HashMap;
 
 /// Sizes and default privileges.
@@ -13,7 +13,9 @@ use std::collections::HashMap;
 pub struct Surroundings {
     /// Estimated rows of tables: 0 only if they are certainly empty.
     pub sizes: HashMap<Address, u64>,
-    /// Default privileges of the applying role, by class letter and schema ("" for all schemas).
+    /// The role that statements run as.
+    pub role: String,
+    /// Its default privileges, by class letter and schema ("" for all schemas).
     pub default_grants: Vec<(char, String, Grants)>,
     /// The raw rows of default privileges, for the fingerprint.
     pub default_acl: Vec<String>,
@@ -21,7 +23,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     pub async fn read(session: &Session, loaded: &Loaded) -> Result<Self> {
-        let mut surroundings = Self::default();
+        let mut surroundings = Self { role: session.role.clone(), ..Self::default() };
         let sizes = "select c.oid, case when c.reltuples > 0 then c.reltuples::int8
                      else (pg_relation_size(c.oid) / 100)::int8 end
                      from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
@@ -40,25 +42,19 @@ impl Surroundings {
             let (class, schema, acl): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             surroundings.default_acl.push(format!("{class} {schema} {acl}"));
             let class = class.chars().next().unwrap_or('-');
-            surroundings.default_grants.push((class, schema, facet::default_acl(&acl, &session.role)));
+            surroundings.default_grants.push((class, schema, facet::default_acl(&acl)));
         }
         Ok(surroundings)
     }
 
     /// What default privileges give on a new thing of a class in a schema.
-    pub fn grants(&self, class: char, schema: &str) -> Grants {
-        let mut all = Grants::default();
-        for (of, within, grants) in &self.default_grants {
-            if *of == class && (within.is_empty() || within == schema) {
-                for (role, held) in &grants.0 {
-                    let list: &mut Vec<Privilege> = all.0.entry(role.clone()).or_default();
-                    list.extend(held.iter().cloned());
-                    list.sort();
-                    list.dedup();
-                }
-            }
-        }
-        all
+    pub fn grants(&self, class: char, schema: &str) -> DefaultGrants {
+        let of = |wanted: &str| {
+            let found = self.default_grants.iter().find(|(of, within, _)| *of == class && within == wanted);
+            found.map(|(_, _, grants)| grants.clone())
+        };
+        let added = if schema.is_empty() { None } else { of(schema) };
+        DefaultGrants { creator: self.role.clone(), instead: of(""), added: added.unwrap_or_default() }
     }
 }
 

@@ -153,7 +153,8 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
     });
     let mut nodes: Vec<Node> = nodes.collect();
     // Functions over types that only the server could name: the same name and number of arguments.
-    for draft in drafts.iter().filter(|d| !nodes.iter().any(|n| n.address == d.node.address)).collect::<Vec<_>>() {
+    let there: HashSet<Address> = nodes.iter().map(|n| n.address.clone()).collect();
+    for draft in drafts.iter().filter(|d| !there.contains(&d.node.address)) {
         let Some(at) = nodes.iter().position(|n| !declared.contains(&n.address) && kinds::routine::same_shape(&n.address, &draft.node.address)) else {
             continue;
         };

@@ -13,6 +13,7 @@ pub use files::{Source, Sources};
 pub use schema::json_schema;
 pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
 
+use self::references::Unread;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
 use crate::model::Address;
@@ -32,10 +33,14 @@ pub struct Declaration {
 pub fn read(path: &Path) -> Result<Declaration> {
     let mut problems = Vec::new();
     let (mut sources, trees) = files::load(path, &mut problems)?;
+    let mut unread = Unread::default();
+    unread.all |= !problems.is_empty();
     let settings = Settings::read(&trees, &mut problems);
     let mut out = Drafts::new(settings.schemas.clone());
     out.root = sources.root.clone();
+    let before = problems.len();
     let sections = merge(&trees, &mut problems);
+    unread.all |= problems.len() > before;
     let templates = template::collect(&sections, &mut problems);
     for schema in &settings.schemas {
         if !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
@@ -46,6 +51,7 @@ pub fn read(path: &Path) -> Result<Declaration> {
     for (section, kind) in kinds::child_sections("") {
         for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
             out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
+            let known = problems.len() + out.problems.len();
             let stamped = if kind.name() == "table" { template::stamp(&templates, name, yaml, &settings, &mut problems) } else { None };
             let yaml = stamped.as_ref().unwrap_or(yaml);
             let before = problems.len();
@@ -54,15 +60,16 @@ pub fn read(path: &Path) -> Result<Declaration> {
             if problems.len() == before {
                 declare_one(Some(kind), None, name, yaml, &settings, &mut out);
             }
+            if problems.len() + out.problems.len() > known {
+                unread.note(&name.text);
+            }
         }
     }
     sources.add_bodies(&out.files);
     problems.append(&mut out.problems);
     let mut drafts = out.list;
     check_names(&drafts, &settings, &mut problems);
-    // A missing table often follows from a mistake that is reported already.
-    let complete = problems.is_empty();
-    references::resolve(&mut drafts, &settings, complete, &mut problems);
+    references::resolve(&mut drafts, &settings, &unread, &mut problems);
     if problems.is_empty() {
         return Ok(Declaration { settings, drafts, sources });
     }

@@ -76,18 +76,40 @@ impl Names {
     }
 }
 
+/// What could not be read because of a mistake that is reported already: what it would have declared is not
+/// known, so that nothing that may be in it is called missing.
+#[derive(Default)]
+pub struct Unread {
+    /// Whole sections or files.
+    pub all: bool,
+    names: HashSet<String>,
+}
+
+impl Unread {
+    /// Notes a thing by what stands as its key.
+    pub fn note(&mut self, key: &str) {
+        let name = crate::sql::name::split(key.split('(').next().unwrap_or_default());
+        self.names.extend(name.map(|(_, name)| name));
+    }
+
+    fn may_hold(&self, name: &str) -> bool {
+        self.all || self.names.contains(name)
+    }
+}
+
 /// Fills in what each draft needs, qualifies the names in its data statements, and reports what dangles.
-pub fn resolve(drafts: &mut [Draft], settings: &Settings, complete: bool, problems: &mut Vec<Problem>) {
+pub fn resolve(drafts: &mut [Draft], settings: &Settings, unread: &Unread, problems: &mut Vec<Problem>) {
     let names = Names::new(drafts);
     let mut seen: HashMap<Fragment, Vec<Reference>> = HashMap::new();
     for draft in drafts.iter_mut() {
         let home = draft.node.address.schema().to_owned();
-        let mut needs = Vec::new();
+        // What a kind knows itself comes first.
+        let mut needs = std::mem::take(&mut draft.node.needs);
         for (fragment, scalar) in &draft.fragments {
             let found = seen.entry(fragment.clone()).or_insert_with(|| references(fragment));
             for reference in found.iter() {
                 let addresses = names.find(reference, &home, settings);
-                if addresses.is_empty() && complete {
+                if addresses.is_empty() && !unread.may_hold(&reference.name) {
                     let pos = place(&draft.pos, fragment, scalar.as_ref(), reference);
                     problems.extend(dangling(reference, fragment, &names, settings, &pos));
                 }
@@ -108,7 +130,7 @@ pub fn resolve(drafts: &mut [Draft], settings: &Settings, complete: bool, proble
                 *text = qualify(&Fragment::new(Shape::Expression, text.as_str()), &schema_of);
             }
         }
-        if complete {
+        if !draft.node.address.parent().is_some_and(|table| unread.may_hold(table.name())) {
             columns_exist(draft, &names, problems);
         }
     }

@@ -63,7 +63,8 @@ pub fn as_declared(mut node: Node, major: u32) -> Node {
         node.owner = None;
     }
     let grantable = kind.grantable(&node, major);
-    if node.grants.as_deref().zip(grantable).is_none_or(|(grants, on)| *grants == facet::default_grants(&on)) {
+    let differ = node.grants.as_deref().zip(grantable).is_some_and(|(grants, on)| *grants != facet::default_grants(&on));
+    if !differ && !kind.is_given(&node) {
         node.grants = None;
     }
     node
@@ -113,6 +114,10 @@ impl Writer<'_> {
         let default_owner = if kind.follows_owner(node) { node.owner.as_deref() } else { self.owner };
         // The newest privileges are granted one by one, lest `all` should mean more to a reader.
         facet::write(kind, node, default_owner, self.major.max(17), &mut facets);
+        // What is there already has other grants than a new one would.
+        if kind.is_given(node) && node.grants.is_some() && !facets.contains_key("grants") {
+            facets.insert("grants".into(), Value::Mapping(Mapping::new()));
+        }
         let (properties, children) = self.children(kind, &node.address);
         if facets.is_empty() && children.is_empty() && properties.is_empty() {
             return Some(own);

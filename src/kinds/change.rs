@@ -209,7 +209,18 @@ pub struct Scope<'a> {
     /// Estimated rows of live tables (`pg_class.reltuples`, 0 for empty or unknown), by address.
     pub sizes: &'a dyn Fn(&Address) -> u64,
     /// What default privileges on the target give to new things of a class in a schema.
-    pub default_grants: &'a dyn Fn(char, &str) -> crate::model::Grants,
+    pub default_grants: &'a dyn Fn(char, &str) -> DefaultGrants,
+}
+
+/// What default privileges make of a new thing's ACL (manual, ALTER DEFAULT PRIVILEGES).
+#[derive(Clone, Debug, Default)]
+pub struct DefaultGrants {
+    /// Who creates it, and owns it at first.
+    pub creator: String,
+    /// Those for all schemas stand in place of the built-in ones, the creator's own included.
+    pub instead: Option<crate::model::Grants>,
+    /// Those for its schema come on top.
+    pub added: crate::model::Grants,
 }
 
 impl Scope<'_> {

@@ -1,6 +1,6 @@
 //! Facets: owner, comment and grants, the same for all kinds that have them.
 
-use super::{Change, Draft, Facet, Form, Grantable, Hazard, Kind, Lock, Scope};
+use super::{Change, DefaultGrants, Draft, Facet, Form, Grantable, Hazard, Kind, Lock, Scope};
 use crate::error::Problem;
 use crate::model::{Grants, Node, Privilege};
 use crate::sql::{literal, Ident};
@@ -162,15 +162,12 @@ pub fn read_acl(acl: Option<&str>, owner: &str, grantable: &Grantable) -> (Grant
     (result, foreign)
 }
 
-/// Default privileges as `pg_default_acl` holds them, without what the role gives itself.
-pub fn default_acl(acl: &str, role: &str) -> Grants {
+/// Default privileges as `pg_default_acl` holds them.
+pub fn default_acl(acl: &str) -> Grants {
     let mut grants = Grants::default();
     for entry in array_elements(acl).iter().filter_map(|e| AclEntry::parse(e)) {
-        let grantee = entry.grantee.unwrap_or_else(|| "public".into());
-        if grantee != role {
-            let held = entry.privileges.into_iter().map(|(name, grantable)| Privilege { name: name.to_owned(), grantable });
-            grants.0.entry(grantee).or_default().extend(held);
-        }
+        let held = entry.privileges.into_iter().map(|(name, grantable)| Privilege { name: name.to_owned(), grantable });
+        grants.0.entry(entry.grantee.unwrap_or_else(|| "public".into())).or_default().extend(held);
     }
     grants
 }
@@ -262,17 +259,31 @@ pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
     let mut changes = owner_change(kind, None, node);
     changes.extend(comment_change(kind, None, node));
     if let (Some(wanted), Some(grantable)) = (&node.grants, kind.grantable(node, scope.major)) {
-        let mut start = default_grants(&grantable);
-        for (role, held) in (scope.default_grants)(grantable.default_class, node.address.schema()).0 {
-            start.0.entry(role).or_default().extend(held);
-        }
-        // The owner holds everything from the start.
-        if let Some(owner) = &node.owner {
-            start.0.remove(owner.as_ref());
-        }
-        changes.extend(grant_changes(&start, wanted, &grantable, node.owner.as_deref(), false));
+        let defaults = (scope.default_grants)(grantable.default_class, node.address.schema());
+        let owner = node.owner.as_deref().unwrap_or(&defaults.creator);
+        let start = start(&defaults, owner, &grantable);
+        changes.extend(grant_changes(&start, wanted, &grantable, Some(owner), false));
     }
     changes
+}
+
+/// What is held on a new thing before anything is granted. An owner that is not mentioned holds everything.
+fn start(defaults: &DefaultGrants, owner: &str, grantable: &Grantable) -> Grants {
+    let DefaultGrants { creator, instead, added } = defaults;
+    let mut held: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    let base = instead.clone().unwrap_or_else(|| default_grants(grantable));
+    for (role, privileges) in base.0.iter().chain(&added.0) {
+        // A change of owner hands over what the creator gave itself.
+        let role = if role == creator { owner } else { role };
+        let of = held.entry(role.to_owned()).or_default();
+        privileges.iter().for_each(|p| *of.entry(p.name.clone()).or_default() |= p.grantable);
+    }
+    let own = held.remove(owner).unwrap_or_default();
+    if instead.is_some() && !grantable.privileges.iter().all(|p| own.contains_key(*p)) {
+        held.insert(owner.to_owned(), own);
+    }
+    let list = |held: BTreeMap<String, bool>| held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect();
+    Grants(held.into_iter().map(|(role, held)| (role, list(held))).collect())
 }
 
 /// Statements for the facets that differ between an old and a new node.

@@ -38,7 +38,7 @@ mod trigger;
 pub mod unique;
 mod view;
 
-pub use change::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
+pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use form::{Form, Key};
 pub use registry::{child_sections, find, kind_of, kind_of_path, rank, roles, KINDS};
@@ -142,6 +142,12 @@ pub trait Kind: Sync {
 
     /// Whether its owner is always that of another thing, so that none is said.
     fn follows_owner(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
+
+    /// Whether every new database has it, with an owner and grants of its own.
+    fn is_given(&self, node: &Node) -> bool {
         let _ = node;
         false
     }

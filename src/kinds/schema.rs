@@ -35,6 +35,10 @@ impl Kind for Schema {
         Some(Value::Mapping(serde_yaml::Mapping::new()))
     }
 
+    fn is_given(&self, node: &Node) -> bool {
+        node.address.name() == "public"
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_namespace", parent: "", query: include_str!("schema.sql") })
     }

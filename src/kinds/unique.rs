@@ -97,8 +97,18 @@ impl Kind for Unique {
         Some(key::rename(node, to))
     }
 
-    fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
+    fn clause(&self, node: &Node, scope: &Scope) -> Option<(String, Vec<Change>)> {
         let spec: KeySpec = node.spec.read().ok()?;
+        let table = node.address.parent()?;
+        // Of two keys over the same columns, CREATE TABLE makes only the first (transformIndexConstraints).
+        let earlier = |n: &&Node| match n.address.kind() {
+            "primary key" => true,
+            kind => kind == self.name() && n.address < node.address,
+        };
+        let same = |n: &Node| n.spec.read::<KeySpec>().is_ok_and(|other| other.columns == spec.columns);
+        if scope.desired.subtree(&table).filter(earlier).any(same) {
+            return None;
+        }
         Some((key::clause(node, &spec.definition("UNIQUE")), Vec::new()))
     }
 

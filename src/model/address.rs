@@ -45,6 +45,12 @@ impl Address {
         Some(Self(self.0[..end].into()))
     }
 
+    /// What has no parent and stands above this one, or this one itself: mostly a schema.
+    pub fn top(&self) -> Self {
+        let end = self.0.match_indices(SEPARATOR).nth(1).map_or(self.0.len(), |(at, _)| at);
+        Self(self.0[..end].into())
+    }
+
     /// This address or the nearest one above it that is of `kind`.
     pub fn within(&self, kind: &str) -> Option<Self> {
         let mut at = Some(self.clone());

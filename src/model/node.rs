@@ -107,8 +107,11 @@ impl Model {
     }
 
     /// The direct children of a node.
-    pub fn children<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Node> {
-        self.subtree(address).filter(move |n| n.address.parent().as_ref() == Some(address))
+    pub fn children<'a>(&'a self, address: &Address) -> impl Iterator<Item = &'a Node> + use<'a> {
+        let depth = address.segments().count() + 1;
+        let start = self.nodes.partition_point(|n| n.address < *address);
+        let end = start + self.nodes[start..].iter().take_while(|n| n.address.is_within(address)).count();
+        self.nodes[start..end].iter().filter(move |n| n.address.segments().count() == depth)
     }
 
     pub fn into_nodes(self) -> Vec<Node> {

@@ -8,7 +8,7 @@ use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::relation::relation;
 use crate::kinds::{Change, Hazard, Lock, Scope};
-use crate::model::{Address, Model};
+use crate::model::{Address, Model, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan is made from.
@@ -70,7 +70,7 @@ impl Cut {
         let mut locks = Vec::new();
         for (address, mode) in &self.locks {
             let address = back(address);
-            if *mode > Lock::RowExclusive && address.kind() == "table" && live.get(&address).is_some() {
+            if *mode > Lock::RowExclusive && crate::kinds::kind_of(&address).holds_rows() && live.get(&address).is_some() {
                 locks.push(TableLock { table: relation(&address), mode: *mode });
             }
         }
@@ -97,10 +97,10 @@ struct Forward {
 fn forward(input: &Input) -> Result<Forward> {
     let (renames, renamed) = renames(input.actual, input.desired);
     if renames.is_empty() {
-        return ordered(input, renames, renamed);
+        return ordered(input, renames, &renamed);
     }
     let desired = under_old_names(input.desired);
-    ordered(&Input { desired: &desired, ..*input }, renames, renamed)
+    ordered(&Input { desired: &desired, ..*input }, renames, &renamed)
 }
 
 /// With renames that are known already, as on the way back.
@@ -114,17 +114,17 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
             model = moved(&model, from, to);
         }
     }
-    ordered(input, renames, model)
+    ordered(input, renames, &model)
 }
 
-fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forward> {
+fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forward> {
     let surroundings = input.surroundings;
     let sizes = |address: &Address| {
         let live = renames.iter().rev().fold(address.clone(), |at, rename| at.moved(&rename.to, &rename.from));
         surroundings.sizes.get(&live).copied().unwrap_or(0)
     };
     let default_grants = |class: char, schema: &str| surroundings.grants(class, schema);
-    let scope = Scope { actual: &renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
+    let scope = Scope { actual: renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
     let fates = fates(&scope, input.unmanaged)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
@@ -132,13 +132,12 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
 
     let mut cuts: Vec<Cut> = Vec::new();
     let mut states: Vec<Model> = Vec::new();
-    let mut state = input.actual.clone();
+    let mut state = State::default();
     let mut cut = Cut::default();
     for rename in &renames {
         cut.note_locks(std::slice::from_ref(&rename.up));
         cut.batch.steps.push(step("rename", &rename.to, std::slice::from_ref(&rename.up), &sizes));
         cut.renames.push((rename.to.clone(), rename.from.clone()));
-        state = moved(&state, &rename.from, &rename.to);
     }
     let mut pending = false;
     let mut validations: Vec<Step> = Vec::new();
@@ -149,7 +148,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
         let (now, later) = op.changes.split_at(last.map_or(op.changes.len(), |at| at + 1));
         let ends = last.is_some() && later.is_empty();
         if pending && !ends {
-            states.push(state.clone());
+            states.push(state.model(renamed));
             cuts.push(std::mem::take(&mut cut));
             pending = false;
         }
@@ -162,42 +161,62 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: Model) -> Result<Forwar
             note_locks(&mut validation_locks, later);
             validations.push(step("validate", &op.address, later, &sizes));
         }
-        state = after(&state, op, input.desired);
+        state.apply(op, renamed, input.desired);
     }
     if !cut.batch.steps.is_empty() {
-        states.push(state.clone());
+        states.push(state.model(renamed));
         cuts.push(cut);
     }
     if !validations.is_empty() {
-        states.push(state);
+        states.push(state.model(renamed));
         cuts.push(Cut { batch: Batch { steps: validations, ..Batch::default() }, renames: Vec::new(), locks: validation_locks });
     }
     cuts.iter_mut().for_each(|cut| cut.seal_locks(input.actual));
     Ok(Forward { batches: cuts, states, touched })
 }
 
-/// The model after an operation.
-fn after(state: &Model, op: &Op, desired: &Model) -> Model {
-    let mut nodes: Vec<_> = state.nodes().to_vec();
-    match op.verb {
-        Verb::Drop => {
-            // A swap's drop comes after its create: the new one stays.
-            if op.replaces || desired.get(&op.address).is_none() {
-                nodes.retain(|n| !n.address.is_within(&op.address));
+/// How the model differs from the start after some operations.
+#[derive(Default)]
+struct State {
+    gone: BTreeSet<Address>,
+    made: BTreeMap<Address, Node>,
+}
+
+impl State {
+    fn apply(&mut self, op: &Op, actual: &Model, desired: &Model) {
+        match op.verb {
+            Verb::Drop => {
+                // A swap's drop comes after its create: the new one stays.
+                if op.replaces || desired.get(&op.address).is_none() {
+                    self.gone.extend(actual.subtree(&op.address).map(|n| n.address.clone()));
+                    self.gone.insert(op.address.clone());
+                    let within = self.made.range(op.address.clone()..).map(|(address, _)| address).take_while(|a| a.is_within(&op.address));
+                    for address in within.cloned().collect::<Vec<_>>() {
+                        self.made.remove(&address);
+                    }
+                }
             }
-        }
-        Verb::Create | Verb::Alter => {
-            for address in op.riders.iter().chain([&op.address]) {
-                nodes.extend(desired.get(address).map(|new| merged(state.get(address), new)));
+            Verb::Create | Verb::Alter => {
+                for address in op.riders.iter().chain([&op.address]) {
+                    let old = actual.get(address).filter(|_| !self.gone.contains(address));
+                    if let Some(new) = desired.get(address) {
+                        self.made.insert(address.clone(), merged(old, new));
+                    }
+                }
             }
+            Verb::Release => {}
         }
-        Verb::Release => {}
     }
-    Model::new(nodes)
+
+    /// The whole model.
+    fn model(&self, actual: &Model) -> Model {
+        let kept = actual.nodes().iter().filter(|n| !self.gone.contains(&n.address) && !self.made.contains_key(&n.address));
+        Model::new(kept.chain(self.made.values()).cloned().collect())
+    }
 }
 
 /// The desired node with the facets that it leaves unmanaged as they are.
-fn merged(old: Option<&crate::model::Node>, new: &crate::model::Node) -> crate::model::Node {
+fn merged(old: Option<&Node>, new: &Node) -> Node {
     let mut node = new.clone();
     if let Some(old) = old {
         node.owner = node.owner.or_else(|| old.owner.clone());

@@ -138,8 +138,7 @@ impl<'a> Expansion<'_, 'a> {
             return;
         }
         let actual: &'a crate::model::Model = self.scope.actual;
-        let below: Vec<&'a Node> = actual.nodes().iter().filter(|n| n.address.parent().as_ref() == Some(parent)).collect();
-        for old in below {
+        for old in actual.children(parent) {
             let fate = match self.scope.desired.get(&old.address) {
                 Some(new) => Fate::Replace { old, new },
                 None => Fate::Drop(old),

@@ -4,18 +4,19 @@ use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Plan, PlanTarget, ReadScope, FORMAT};
 use super::fingerprint::{fingerprints, spec_fingerprint};
 use super::preflight::{ask, privileges, questions};
-use crate::catalog::{Session, Wanted};
-use crate::engine::Live;
+use crate::catalog::{Live, Session, Wanted};
 use crate::error::Result;
 use crate::kinds::Hazard;
 use crate::model::{Address, Model};
+use std::borrow::Cow;
 
 /// The plan from what is live to what is desired. The session's transaction is open, so that the data is
 /// asked in the snapshot that was compared.
 pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Wanted, allow: &[String]) -> Result<Plan> {
+    let desired = readable(desired, &live.unchecked);
     let input = Input {
         actual: &live.model,
-        desired,
+        desired: &desired,
         unmanaged: &live.unmanaged,
         surroundings: &live.surroundings,
         major: session.major,
@@ -56,6 +57,18 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
     plan.allowed.dedup();
     plan.seal()?;
     Ok(plan)
+}
+
+/// The desired model without what the role may not read: nobody knows whether it is there.
+fn readable<'a>(desired: &'a Model, unchecked: &[String]) -> Cow<'a, Model> {
+    let unknown = |address: &Address| {
+        let words = format!("{address}: ");
+        unchecked.iter().any(|u| u.starts_with(&words))
+    };
+    if unchecked.is_empty() {
+        return Cow::Borrowed(desired);
+    }
+    Cow::Owned(Model::new(desired.nodes().iter().filter(|n| !unknown(&n.address)).cloned().collect()))
 }
 
 /// Where the data was asked and said yes, a step no longer may fail on it; where it said no, it will.

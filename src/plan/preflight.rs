@@ -80,7 +80,7 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
         if let Some(owner) = input.actual.get(&relation).and_then(|n| n.owner.as_deref()) {
             owners.push((owner.to_owned(), relation.clone()));
         }
-        let schema = address.within("schema").filter(|s| s != address && input.actual.get(s).is_some());
+        let schema = Some(address.top()).filter(|s| s != address && input.actual.get(s).is_some());
         if input.actual.get(&relation).is_none() {
             schemas.extend(schema);
         }

@@ -3,6 +3,7 @@
 
 use crate::kinds::{self, Change};
 use crate::model::{Address, Model, Node};
+use std::borrow::Cow;
 
 /// One rename: from where to where, and the statement.
 pub struct Rename {
@@ -12,9 +13,9 @@ pub struct Rename {
 }
 
 /// Finds the renames that are still to be done and returns the actual model as it will be after them.
-pub fn renames(actual: &Model, desired: &Model) -> (Vec<Rename>, Model) {
+pub fn renames<'a>(actual: &'a Model, desired: &Model) -> (Vec<Rename>, Cow<'a, Model>) {
     let mut renames = Vec::new();
-    let mut model = actual.clone();
+    let mut model = Cow::Borrowed(actual);
     // Parents come before children in the model's order.
     for node in desired.nodes() {
         let Some(was) = node.hints.as_ref().and_then(|h| h.was.as_deref()) else { continue };
@@ -23,12 +24,12 @@ pub fn renames(actual: &Model, desired: &Model) -> (Vec<Rename>, Model) {
             continue;
         }
         let Some(done) = rename(&model, &from, &node.address) else { continue };
-        model = moved(&model, &from, &node.address);
+        model = Cow::Owned(moved(&model, &from, &node.address));
         let (old, new) = (from.name().to_owned(), node.address.name().to_owned());
         renames.push(done);
         for (from, to) in followers(&model, desired, &node.address, &old, &new) {
             if let Some(done) = rename(&model, &from, &to) {
-                model = moved(&model, &from, &to);
+                model = Cow::Owned(moved(&model, &from, &to));
                 renames.push(done);
             }
         }
@@ -45,9 +46,9 @@ fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
 /// Live things below or about the renamed one whose name, with the new name in it, is a declared one
 /// that is not there yet.
 fn followers(model: &Model, desired: &Model, renamed: &Address, old: &str, new: &str) -> Vec<(Address, Address)> {
-    let table = if renamed.kind() == "column" { renamed.parent() } else { Some(renamed.clone()) };
+    let relation = kinds::relation::table_of(renamed).pop().unwrap_or_else(|| renamed.clone());
     let about = |node: &Node| {
-        table.as_ref().is_some_and(|t| node.address.is_within(t)) || node.needs.iter().any(|need| need.is_within(renamed))
+        node.address.is_within(&relation) || node.needs.iter().any(|need| need.is_within(renamed))
     };
     model
         .nodes()

@@ -11,9 +11,18 @@ const CONTEXT: usize = 3;
 /// The difference of two texts, each line after `indent`. Blanks at the end of a changed line and a missing
 /// line break at the end of a text are shown.
 pub fn unified(old: &str, new: &str, indent: &str, paint: Paint) -> String {
+    within(old, new, CONTEXT, indent, paint)
+}
+
+/// The same with all lines that are in both: nothing of the new text is left out.
+pub fn whole(old: &str, new: &str, indent: &str, paint: Paint) -> String {
+    within(old, new, new.len(), indent, paint)
+}
+
+fn within(old: &str, new: &str, context: usize, indent: &str, paint: Paint) -> String {
     let mut out = String::new();
     let diff = TextDiff::from_lines(old, new);
-    for (at, hunk) in diff.unified_diff().context_radius(CONTEXT).iter_hunks().enumerate() {
+    for (at, hunk) in diff.unified_diff().context_radius(context).iter_hunks().enumerate() {
         if at > 0 {
             let _ = writeln!(out, "{indent}{}", paint.raw(Tone::Faint, "..."));
         }
@@ -27,11 +36,9 @@ pub fn unified(old: &str, new: &str, indent: &str, paint: Paint) -> String {
             let text = text.strip_suffix('\n').unwrap_or(text);
             let text = if tone.is_some() { with_blanks(text) } else { tabbed(text) };
             let text = format!("{sign} {text}");
-            let _ = writeln!(
-                out,
-                "{indent}{}",
-                tone.map_or_else(|| text.trim_end().to_owned(), |tone| paint.raw(tone, &text))
-            );
+            let text = text.trim_end();
+            let painted = tone.map_or_else(|| text.to_owned(), |tone| paint.raw(tone, text));
+            let _ = writeln!(out, "{}", format!("{indent}{painted}").trim_end());
             if change.missing_newline() && old.ends_with('\n') != new.ends_with('\n') {
                 let _ = writeln!(out, "{indent}{}", paint.raw(Tone::Faint, "\\ no line break at the end"));
             }
@@ -57,7 +64,16 @@ fn with_blanks(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{unified, Paint};
+    use super::{unified, whole, Paint};
+
+    #[test]
+    fn nothing_is_left_out_of_the_whole() {
+        let old: String = (1..=20).map(|n| format!("{n}\n")).collect();
+        let new = old.replace("7\n", "");
+        let text = whole(&old, &new, "", Paint { color: false });
+        let kept: String = text.lines().filter(|l| !l.starts_with('-')).map(|l| format!("{}\n", &l[2..])).collect();
+        assert_eq!(kept, new);
+    }
 
     #[test]
     fn three_lines_around() {

@@ -138,9 +138,11 @@ impl Fragment {
         }
         self.stays_inside()?;
         let (statement, start) = self.statement();
-        parser::syntax(&statement).map_err(|mistake| Mistake {
-            offset: mistake.offset.saturating_sub(start).min(self.text.len()),
-            message: mistake.message,
+        parser::syntax(&statement).map_err(|mistake| {
+            let offset = mistake.offset.saturating_sub(start);
+            // What the parser met behind it, nobody wrote.
+            let message = if offset < self.text.len() { mistake.message } else { "unexpected end".to_owned() };
+            Mistake { offset: offset.min(self.text.len()), message }
         })
     }
 

@@ -16,7 +16,7 @@
 //! - `write`: DDL, `write_table` for tables, and rows;
 //! - `shrink`: smaller candidates.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod acting;
 mod expression;
@@ -41,13 +41,14 @@ pub const ROLES: [&str; 2] = ["gen reader", "gen_writer"];
 
 /// Creates [`ROLES`] where they are missing.
 pub fn roles_sql() -> String {
-    ROLES.map(|role| {
-        format!(
+    ROLES
+        .map(|role| {
+            format!(
             "do $$ begin if not exists (select from pg_roles where rolname = '{role}') then create role \"{role}\"; \
              end if; end $$;\n"
         )
-    })
-    .concat()
+        })
+        .concat()
 }
 
 /// SplitMix64: the same numbers for the same seed, for ever.

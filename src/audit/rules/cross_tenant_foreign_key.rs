@@ -65,7 +65,11 @@ fn advice(facts: &Facts, name: &str, key: &ForeignKeySpec, referenced: &Table, c
         None => {}
     }
     let mut advice = format!("foreign_keys: {{ {}: {} }}", Ident(name), serde_json::Value::from(line));
-    if !referenced.indexes.iter().any(|i| i.unique && i.predicate.is_none() && i.columns.len() == other.len() && i.columns.iter().flatten().all(|c| other.contains(c))) {
+    if facts.major < 15 && key.on_delete.as_deref().is_some_and(|action| action.starts_with("SET")) {
+        advice.push_str("  # before 15, ON DELETE cannot leave the tenant column as it is");
+    }
+    let is_it = |columns: &[Option<String>]| columns.len() == other.len() && columns.iter().flatten().all(|c| other.contains(c));
+    if !referenced.indexes.iter().any(|i| i.unique && i.predicate.is_none() && is_it(&i.columns)) {
         let unique = crate::sql::name::derive(referenced.node.address.name(), &other.join("_"), "key", &|_| false);
         advice.push_str(&format!("\nuniques: {{ {}: {} }}  # in {}", Ident(&unique), serde_json::Value::from(list(&other)), relation(referenced.address())));
     }

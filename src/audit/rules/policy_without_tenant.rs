@@ -8,8 +8,9 @@ use crate::audit::facts::Table;
 use crate::audit::specs::Policy;
 use crate::audit::tenants::Tenants;
 use crate::model::Node;
-use crate::sql::predicate::{branches, Hold, Subject};
+use crate::sql::predicate::{branches, Branch, Hold, Subject};
 use crate::sql::Ident;
+use std::collections::BTreeMap;
 
 pub static RULE: Rule = Rule {
     name: "policy-without-tenant",
@@ -28,14 +29,17 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for (table, tenants) in facts.tenant_tables() {
+        let subject = Subject { table: table.node.address.name(), column: &tenants.column, bypass: tenants.bypass.as_deref() };
+        let expressions = table.policies.iter().flat_map(|(_, p)| [p.using.as_deref(), p.check.as_deref()]).flatten();
+        let read: Read = expressions.map(|e| (e, branches(e, &subject))).collect();
         for (node, policy) in table.policies.iter().filter(|(_, p)| !p.restrictive) {
             let commands = COMMANDS.into_iter().filter(|c| policy.command == "all" || policy.command == *c);
             let mut loose: Vec<Loose> = Vec::new();
             for (command, clause) in commands.flat_map(|c| clauses(c).iter().map(move |clause| (c, *clause))) {
-                if confined(table, policy, command, clause, tenants) {
+                if confined(table, policy, command, clause, &read) {
                     continue;
                 }
-                for found in self::loose(table, policy, clause, tenants) {
+                for found in self::loose(policy, clause, &read) {
                     match loose.iter_mut().find(|known| known.text == found.text && known.clause == found.clause) {
                         Some(known) => known.commands.push(command),
                         None => loose.push(Loose { commands: vec![command], ..found }),
@@ -46,6 +50,9 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
         }
     }
 }
+
+/// The branches of each expression in a table's policies; None if nobody could read it.
+type Read<'a> = BTreeMap<&'a str, Option<Vec<Branch>>>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clause {
@@ -90,32 +97,28 @@ struct Loose {
     hold: Hold,
 }
 
-fn loose(table: &Table, policy: &Policy, clause: Clause, tenants: &Tenants) -> Vec<Loose> {
+fn loose(policy: &Policy, clause: Clause, read: &Read) -> Vec<Loose> {
     let (clause, expression) = expression(policy, clause);
     // A clause that is absent lets everything through.
     let Some(expression) = expression else {
         return vec![Loose { clause, commands: Vec::new(), text: Some("true".into()), whole: true, hold: Hold::Free }];
     };
-    match branches(expression, &subject(table, tenants)) {
+    match read.get(expression).and_then(Option::as_ref) {
         None => vec![Loose { clause, commands: Vec::new(), text: None, whole: true, hold: Hold::Indirect }],
         Some(all) => {
             let whole = all.len() == 1;
-            let loose = all.into_iter().filter(|b| b.hold != Hold::Holds);
-            loose.map(|b| Loose { clause, commands: Vec::new(), text: Some(b.text), whole, hold: b.hold }).collect()
+            let loose = all.iter().filter(|b| b.hold != Hold::Holds);
+            loose.map(|b| Loose { clause, commands: Vec::new(), text: Some(b.text.clone()), whole, hold: b.hold }).collect()
         }
     }
 }
 
-fn subject<'s>(table: &'s Table, tenants: &'s Tenants) -> Subject<'s> {
-    Subject { table: table.node.address.name(), column: &tenants.column, bypass: tenants.bypass.as_deref() }
-}
-
 /// Whether a restrictive policy for at least the same roles confines the rows of a command.
-fn confined(table: &Table, policy: &Policy, command: &str, clause: Clause, tenants: &Tenants) -> bool {
+fn confined(table: &Table, policy: &Policy, command: &str, clause: Clause, read: &Read) -> bool {
     table.policies_for(command, true).any(|(_, restrictive)| {
         let covers = restrictive.to.is_empty() || (!policy.to.is_empty() && policy.to.iter().all(|r| restrictive.to.contains(r)));
         let (_, expression) = expression(restrictive, clause);
-        let all = expression.and_then(|e| branches(e, &subject(table, tenants)));
+        let all = expression.and_then(|e| read.get(e)?.as_ref());
         covers && all.is_some_and(|all| all.iter().all(|b| b.hold == Hold::Holds))
     })
 }

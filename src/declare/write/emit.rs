@@ -147,7 +147,7 @@ fn is_plain(text: &str) -> bool {
 
 /// Whether some reader would take the text for a number, a date, a boolean or nothing.
 fn looks_typed(text: &str) -> bool {
-    const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
+    const WORDS: [&str; 8] = ["null", "true", "false", "yes", "no", "on", "off", "nan"];
     let number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '+'))
         && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | '+' | '-' | '_' | ':' | 'x' | 'o' | 'T' | 'Z' | ' '));
     number || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with('.')
@@ -196,10 +196,10 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether a text is one for a `|` block: it has lines, and each is seen for what it is.
+/// Whether a text is one for a `|` block: it has lines, each is seen for what it is, and empty lines at the
+/// end do not run into those that follow the block.
 fn is_block(text: &str) -> bool {
-    let last_is_blank = text.lines().last().is_none_or(|line| line.trim().is_empty());
-    text.contains('\n') && !last_is_blank && text.chars().all(is_printable)
+    text.contains('\n') && !text.ends_with("\n\n") && !text.trim().is_empty() && text.chars().all(is_printable)
 }
 
 fn block(out: &mut String, text: &str, indent: usize) {
@@ -237,6 +237,8 @@ mod tests {
         let mut problems = Vec::new();
         let tree = yaml::read(&Arc::new("t.yaml".into()), out.as_bytes(), &mut problems);
         assert!(problems.is_empty(), "{word:?}: {problems:?}\n{out}");
+        let again: Value = serde_yaml::from_str(&out).unwrap_or_else(|error| panic!("{word:?}: {error}\n{out}"));
+        assert_eq!(again, Value::Mapping(outer), "{out}");
         let mut found = Vec::new();
         let inner = tree.as_ref().and_then(|t| t.get("outer"));
         for (key, value) in inner.into_iter().flat_map(yaml::Yaml::entries) {

@@ -24,13 +24,13 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
     for difference in ordered(drift) {
         let (thing, below) = split_address(&difference.address);
         if thing != group {
-            let _ = writeln!(out, "\n### {}\n", code(&thing));
+            head(&mut out, &code(&thing));
             group = thing;
         }
         one(&mut out, difference, below.as_deref());
     }
     for (title, list) in notes(drift) {
-        let _ = writeln!(out, "\n### {title}\n");
+        head(&mut out, title);
         for text in list {
             let _ = writeln!(out, "- {}", prose(&text));
         }
@@ -38,15 +38,20 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
     out
 }
 
+fn head(out: &mut String, title: &str) {
+    let gap = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{gap}### {title}\n");
+}
+
 fn one(out: &mut String, difference: &Difference, below: Option<&str>) {
     let Difference { address: _, change, fields, below: inside, was } = difference;
     let words = match change {
-        Change::Missing => "declared, not there",
-        Change::Extra => "there, not declared",
-        Change::Changed => "not as declared",
+        Change::Missing => ": declared, not there",
+        Change::Extra => ": there, not declared",
+        Change::Changed => "",
     };
-    let name = below.map_or_else(String::new, |below| format!("{}: ", code(below)));
-    let _ = write!(out, "- **{}** {name}{words}", change.word());
+    let name = below.map_or_else(String::new, |below| format!(" {}", code(below)));
+    let _ = write!(out, "- **{}**{name}{words}", change.word());
     if !inside.is_empty() {
         let _ = write!(out, ", with {}", prose(&numbers(inside)));
     }
@@ -69,7 +74,8 @@ fn one(out: &mut String, difference: &Difference, below: Option<&str>) {
     for Field { name, declared, live } in fields.iter().filter(is_long) {
         let (old, new) = (value::text(declared.as_ref()), value::text(live.as_ref()));
         let diff = unified(&old, &new, "", Paint { color: false });
-        let _ = writeln!(out, "\n  {}, declared (-) and live (+):\n", code(name));
+        let gap = if out.ends_with("\n\n") { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}  {}, declared (-) and live (+):\n", code(name));
         for text in block("diff", &diff).lines() {
             let _ = writeln!(out, "  {text}");
         }

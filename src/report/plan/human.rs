@@ -1,10 +1,10 @@
 //! A plan for a terminal: per transaction, grouped by thing, then what a reviewer has to weigh.
 
-use super::super::difference::{likeness, unified};
+use super::super::difference::{likeness, whole};
 use super::super::name::split;
 use super::super::paint::{Paint, Tone};
 use super::super::text::{count, line, lines};
-use super::review::{flags, locks, meaning, numbered, one_way, outside_transaction, ranges, risks, Counts, Numbered};
+use super::review::{flags, locks, meaning, numbered, one_way, ranges, risks, title, Counts, Numbered};
 use super::Way;
 use crate::plan::{Batch, Finding, Plan, Step};
 use std::fmt::Write;
@@ -23,8 +23,7 @@ pub fn text(plan: &Plan, way: Way, color: bool) -> String {
     } else {
         let total = plan.batches.len();
         for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
-            let title = if outside_transaction(batch) { "Outside a transaction" } else { "Transaction" };
-            let title = paint.raw(Tone::Title, &format!("{title} {} of {total}", n + 1));
+            let title = paint.raw(Tone::Title, &title(batch, n, total));
             let _ = writeln!(out, "{title}, {}\n", count(steps.len(), "step"));
             transaction(&mut out, batch, &steps, plan, paint);
         }
@@ -74,13 +73,10 @@ fn sign(verb: &str) -> (char, Tone) {
 fn one(out: &mut String, batch: &Batch, step: &Step, plan: &Plan, paint: Paint) {
     match before(batch, step) {
         Some(before) => {
-            let _ = writeln!(
-                out,
-                "{INDENT}{}",
-                paint.raw(Tone::Faint, "this statement (+), compared with the one that leads back (-):")
-            );
+            let words = "the whole statement; + and - mark what the one that leads back has not and has:";
+            let _ = writeln!(out, "{INDENT}{}", paint.raw(Tone::Faint, words));
             let now = step.sql.join(";\n");
-            out.push_str(&unified(&format!("{before};\n"), &format!("{now};\n"), INDENT, paint));
+            out.push_str(&whole(&format!("{before};\n"), &format!("{now};\n"), INDENT, paint));
         }
         None => {
             for sql in &step.sql {
@@ -107,16 +103,16 @@ fn before(batch: &Batch, step: &Step) -> Option<String> {
     let mut back = batch.undo.iter().flat_map(|b| &b.steps).filter(|s| s.at == step.at && s.verb == step.verb);
     let ([old], None) = (back.next()?.sql.as_slice(), back.next()) else { return None };
     let long = now.lines().count() > 4 && old.lines().count() > 4;
-    (long && likeness(old, now) > 0.4).then(|| old.clone())
+    (long && old != now && likeness(old, now) > 0.4).then(|| old.clone())
 }
 
 /// What a reviewer has to weigh.
 fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
-    let title = |out: &mut String, tone: Tone, text: &str, rest: &str| {
+    let head = |out: &mut String, tone: Tone, text: &str, rest: &str| {
         let _ = writeln!(out, "\n{}{rest}", paint.raw(tone, text));
     };
     if !plan.findings.is_empty() {
-        title(out, Tone::Danger, "It would fail as things are:", "");
+        head(out, Tone::Danger, "It would fail as things are:", "");
     }
     for Finding { address, text, rows: _, examples } in &plan.findings {
         let _ = writeln!(out, "  {}: {}", line(address), line(text));
@@ -128,7 +124,7 @@ fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
     for (hazard, list) in risks(plan) {
         let open = list.iter().any(|r| r.needs_leave && !r.allowed);
         let tone = if open { Tone::Danger } else { Tone::Warning };
-        title(out, tone, hazard.word(), &format!(": {}", meaning(hazard)));
+        head(out, tone, hazard.word(), &format!(": {}", meaning(hazard)));
         for risk in list {
             let leave = if risk.allowed { " (allowed)" } else { "" };
             let _ = writeln!(out, "  {}{leave}: {}", line(&risk.address), line(&risk.why.join("; ")));
@@ -136,7 +132,7 @@ fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
     }
     let locks = locks(plan);
     if !locks.is_empty() {
-        title(out, Tone::Title, "Locks on tables with rows:", " each is held until its transaction ends");
+        head(out, Tone::Title, "Locks on tables with rows:", " each is held until its transaction ends");
     }
     for lock in locks {
         let steps = if lock.steps.len() == 1 { "step" } else { "steps" };
@@ -145,13 +141,13 @@ fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
     }
     let one_way = one_way(plan);
     if !one_way.is_empty() {
-        title(out, Tone::Warning, "No way back:", "");
+        head(out, Tone::Warning, "No way back:", "");
     }
     for thing in one_way {
         let _ = writeln!(out, "  {}: {}", line(&thing.what), line(&thing.why));
     }
     if !plan.not_checked.is_empty() {
-        title(out, Tone::Warning, "Not checked:", "");
+        head(out, Tone::Warning, "Not checked:", "");
     }
     for text in &plan.not_checked {
         let _ = writeln!(out, "  {}", line(text));
@@ -160,7 +156,7 @@ fn weigh(out: &mut String, plan: &Plan, way: Way, paint: Paint) {
     if !flags.is_empty() {
         let rest =
             format!(" `{}` does nothing before all of this is allowed; options of `{}`:", way.runs(), way.allows());
-        title(out, Tone::Danger, "Needs your leave:", &rest);
+        head(out, Tone::Danger, "Needs your leave:", &rest);
         let _ = writeln!(out, "  {}", flags.join(" \\\n  "));
     }
 }

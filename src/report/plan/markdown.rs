@@ -2,7 +2,7 @@
 
 use super::super::name::split;
 use super::super::text::{block, cell, code, count, lines, prose};
-use super::review::{flags, locks, meaning, numbered, one_way, outside_transaction, ranges, risks, Counts};
+use super::review::{flags, locks, meaning, numbered, one_way, ranges, risks, title, Counts};
 use super::sql::heading;
 use super::Way;
 use crate::plan::{Finding, Plan};
@@ -26,8 +26,7 @@ pub fn text(plan: &Plan, way: Way) -> String {
     weigh(&mut out, plan, way);
     let total = plan.batches.len();
     for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
-        let within = if outside_transaction(batch) { "Outside a transaction" } else { "Transaction" };
-        let _ = writeln!(out, "\n### {within} {} of {total}\n", n + 1);
+        let _ = writeln!(out, "\n### {}\n", title(batch, n, total));
         let mut script = String::new();
         for (at, step) in steps.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\n" };

@@ -1,7 +1,7 @@
 //! A plan as a psql script.
 
 use super::super::text::{count, is_plain, line, lines};
-use super::review::{flags, numbered, outside_transaction, Counts, Numbered};
+use super::review::{flags, numbered, outside_transaction, title, Counts, Numbered};
 use super::Way;
 use crate::plan::{Plan, Step, TableLock};
 use std::fmt::Write;
@@ -46,8 +46,7 @@ pub fn text(plan: &Plan, way: Way) -> String {
     let total = plan.batches.len();
     for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
         let within = !outside_transaction(batch);
-        let _ =
-            writeln!(out, "\n-- {} {} of {total}", if within { "Transaction" } else { "Outside a transaction" }, n + 1);
+        let _ = writeln!(out, "\n-- {}", title(batch, n, total));
         out.push_str(if within { "BEGIN;\n" } else { "" });
         for TableLock { table, mode } in &batch.locks {
             let _ = writeln!(out, "LOCK TABLE {table} IN {} MODE;", mode.sql());

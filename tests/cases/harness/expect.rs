@@ -22,9 +22,9 @@ pub struct Expect {
     pub lacks: Vec<String>,
     /// Whether nothing is to be done.
     pub nothing: bool,
-    /// A text of the error that applying ends with; the database is then as before.
+    /// A text of the error that applying ends with; the database is then as before, or the way back leads there.
     pub fails: Option<String>,
-    /// Queries and what psql prints for them after the plan was applied.
+    /// Queries and what psql prints for them after the plan was applied; what they write is not kept.
     pub rows: BTreeMap<String, String>,
     /// Renamed tables and columns: the name before to the name after, `public.t` or `public.t.c`.
     pub renamed: BTreeMap<String, String>,
@@ -34,6 +34,8 @@ pub struct Expect {
     pub except: Vec<String>,
     /// The same for the dump after the way back.
     pub undo_except: Vec<String>,
+    /// Whether the state before agrees with the declaration in the eyes of pgplumb once it has come back.
+    pub undo_agrees: bool,
     /// A text of the error that the way back ends with.
     pub no_undo: Option<String>,
 }

@@ -45,7 +45,13 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     let plan = Plan::read(&text, "plan.yaml").map_err(|error| format!("the plan file: {error}"))?;
     match (database.apply(&plan).await, &expect.fails) {
         (Ok(()), None) => {}
-        (Err(why), Some(text)) if why.contains(text) => return same(&dump, &database, &[]).map_err(stage("after a failure")),
+        (Err(why), Some(text)) if why.contains(text) => {
+            if !why.contains("nothing was changed") {
+                let failed = |error| format!("rolling back after a failure: {error}{}", back_words(&plan));
+                database.rollback(&plan).await.map_err(failed)?;
+            }
+            return same(&dump, &database, &[]).map_err(stage("after a failure"));
+        }
         (Ok(()), Some(text)) => return Err(format!("applying was to end with `{text}`:\n{}", words(&plan))),
         (Err(why), _) => return Err(format!("applying: {why}\n{}", words(&plan))),
     }
@@ -164,9 +170,9 @@ async fn way_back(database: &Database<'_>, declaration: &Path, plan: &Plan, expe
     }
     check_rows(&before, &now, &same_names).map_err(stage("rows after the way back"))?;
     let again = database.plan(declaration, &[]).await.map_err(stage("planning after the way back"))?;
-    match again.plan.is_empty() {
-        true => Err("nothing is planned after the way back".to_owned()),
-        false => Ok(()),
+    match again.plan.is_empty() == expect.undo_agrees {
+        true => Ok(()),
+        false => Err(format!("after the way back this is planned:\n{}", words(&again.plan))),
     }
 }
 
@@ -226,7 +232,7 @@ fn line<'a>(row: &std::collections::BTreeMap<String, serde_json::Value>, columns
 
 fn check_queries(database: &Database<'_>, expect: &Expect) -> Checked {
     for (query, wanted) in &expect.rows {
-        let found = database.psql(query).map_err(|why| format!("{query}: {why}"))?;
+        let found = database.psql(&format!("begin;\n{query};\nrollback;")).map_err(|why| format!("{query}: {why}"))?;
         if found.trim() != wanted.trim() {
             return Err(format!("{query} says\n{found}and not\n{wanted}"));
         }

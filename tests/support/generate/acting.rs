@@ -102,7 +102,10 @@ fn overloads(schema: &mut Schema, rng: &mut Rng) -> Vec<Function> {
         vec![],
         vec![argument("a", Type::Text)],
         vec![argument("a", Type::Int), Argument { default: Some("'x'".into()), ..argument("b", Type::Text) }],
-        vec![argument("", Type::Jsonb), Argument { mode: "variadic", ..argument("rest", Type::Array(Box::new(Type::Int))) }],
+        vec![
+            argument("", Type::Jsonb),
+            Argument { mode: "variadic", ..argument("rest", Type::Array(Box::new(Type::Int))) },
+        ],
     ];
     let mut all = Vec::new();
     for arguments in rng.some_of(&sets, 3) {
@@ -243,7 +246,8 @@ pub fn trigger(schema: &mut Schema, rng: &mut Rng, at: usize) -> Option<Trigger>
     if events.is_empty() {
         events.push("update");
     }
-    let transition = timing == "after" && constraint.is_none() && events.len() == 1 && events[0] != "truncate" && rng.chance(30);
+    let transition =
+        timing == "after" && constraint.is_none() && events.len() == 1 && events[0] != "truncate" && rng.chance(30);
     let plain: Vec<String> = table.columns.iter().filter(|one| one.plain()).map(|one| one.name.clone()).collect();
     let update_of = if events.contains(&"update") && !transition && !plain.is_empty() && rng.chance(35) {
         rng.some_of(&plain, 2)
@@ -313,7 +317,8 @@ pub fn view_options(schema: &Schema, rng: &mut Rng, view: &View) -> Vec<(&'stati
     if schema.major >= 15 && rng.chance(35) {
         options.push(("security_invoker", "true"));
     }
-    let updatable = view.simple && !schema.views.iter().any(|other| view.query.needs.contains(&Need::Relation(other.name.clone())));
+    let updatable =
+        view.simple && !schema.views.iter().any(|other| view.query.needs.contains(&Need::Relation(other.name.clone())));
     if updatable && rng.chance(20) {
         options.push(("check_option", *rng.pick(&["local", "cascaded"])));
     }

@@ -102,7 +102,9 @@ pub fn foreign_key(schema: &mut Schema, rng: &mut Rng, at: usize) -> Option<Fore
         .iter()
         .filter(|parent| parent.unlogged == child.unlogged)
         .flat_map(|parent| {
-            let usable = parent.keys().filter(|key| key.deferral == Deferral::No);
+            // A null in the parent would leave its row's children without one.
+            let full = |name: &String| parent.column(name).is_some_and(|column| !column.nulls);
+            let usable = parent.keys().filter(move |key| key.deferral == Deferral::No && key.columns.iter().all(full));
             usable.map(|key| (parent.name.clone(), key.clone(), parent.fresh))
         })
         .collect();

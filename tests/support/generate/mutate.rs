@@ -294,7 +294,8 @@ fn change_view(schema: &mut Schema, rng: &mut Rng) -> bool {
             // One more column at the end, which `create or replace` can do.
             let extra = name(schema, rng, "extra");
             let one = &mut schema.views[at];
-            one.query.sql = one.query.sql.replacen(" from ", &format!(", x.{} as {} from ", quote(&column), quote(&extra)), 1);
+            one.query.sql =
+                one.query.sql.replacen(" from ", &format!(", x.{} as {} from ", quote(&column), quote(&extra)), 1);
             one.outputs.push((extra, kind));
         }
     }

@@ -142,11 +142,10 @@ pub fn column_not_null(schema: &mut Schema, rng: &mut Rng) -> bool {
 
 pub fn column_default(schema: &mut Schema, rng: &mut Rng) -> bool {
     // What a fresh column's rows hold is its default: that stays.
-    let fits = |column: &Column| {
-        column.plain() && column.identity.is_none() && !column.serial && !column.fresh
-    };
+    let fits = |column: &Column| column.plain() && column.identity.is_none() && !column.serial && !column.fresh;
     let Some(at) = some(schema, rng, |table| table.columns.iter().any(fits)) else { return false };
-    let all: Vec<usize> = (0..schema.tables[at].columns.len()).filter(|which| fits(&schema.tables[at].columns[*which])).collect();
+    let all: Vec<usize> =
+        (0..schema.tables[at].columns.len()).filter(|which| fits(&schema.tables[at].columns[*which])).collect();
     let which = *rng.pick(&all);
     let kind = schema.tables[at].columns[which].kind.clone();
     let new = any_default(schema, rng, &kind);
@@ -164,7 +163,8 @@ pub fn column_identity(schema: &mut Schema, rng: &mut Rng) -> bool {
     at_column(schema, rng, fits, |column, rng| match &mut column.identity {
         None => column.identity = Some(random::identity(rng)),
         Some(identity) => match rng.below(3) {
-            0 => column.identity = None,
+            // Without it, rows would have nothing to take.
+            0 if !column.fresh => column.identity = None,
             1 => identity.always = !identity.always,
             _ => identity.increment += 1,
         },
@@ -226,7 +226,8 @@ pub fn generated_expression(schema: &mut Schema, rng: &mut Rng) -> bool {
 pub fn primary_key(schema: &mut Schema, rng: &mut Rng) -> bool {
     let Some(at) = some(schema, rng, |_| true) else { return false };
     let table = schema.tables[at].clone();
-    let new = if table.primary_key.is_some() && rng.chance(40) { None } else { keyed::primary_key(schema, rng, &table) };
+    let new =
+        if table.primary_key.is_some() && rng.chance(40) { None } else { keyed::primary_key(schema, rng, &table) };
     schema.tables[at].primary_key = new;
     true
 }

@@ -82,7 +82,8 @@ pub fn furnish(schema: &mut Schema, rng: &mut Rng, at: usize) {
 /// A name that was never given before; one in four is odd.
 pub fn name(schema: &mut Schema, rng: &mut Rng, stem: &str) -> String {
     let n = schema.used.len();
-    let keywords = ["user", "order", "select", "table", "null", "true", "no", "1.10", "~", "desc", "group", "- a", "on"];
+    let keywords =
+        ["user", "order", "select", "table", "null", "true", "no", "1.10", "~", "desc", "group", "- a", "on"];
     let new = match rng.below(56) {
         0 => format!("{} {n}", stem.to_uppercase()),
         1 => format!("{stem}\"q\"{n}"),
@@ -114,7 +115,8 @@ pub fn qualified(schema: &mut Schema, rng: &mut Rng, stem: &str) -> Name {
 }
 
 pub fn comment(rng: &mut Rng) -> Option<String> {
-    let texts = ["Plain.", "it's: a #comment", "two\nlines", "  \"quoted\" \\ ünï", "{a: b}", "null", "- [x]", "%s ${table}"];
+    let texts =
+        ["Plain.", "it's: a #comment", "two\nlines", "  \"quoted\" \\ ünï", "{a: b}", "null", "- [x]", "%s ${table}"];
     rng.chance(20).then(|| rng.pick(&texts).to_string())
 }
 

@@ -124,7 +124,8 @@ fn repair_table(table: &mut Table, has: &Has, major: u32) {
 
     let keyed: Vec<String> = table.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
     table.columns.retain(|column| {
-        let base = column.generated.as_ref().is_none_or(|one| holds(one) && one.columns.iter().all(|of| plain.contains(of)));
+        let base =
+            column.generated.as_ref().is_none_or(|one| holds(one) && one.columns.iter().all(|of| plain.contains(of)));
         has.kind(&column.kind) && base
     });
     for column in &mut table.columns {
@@ -140,12 +141,11 @@ fn stands(key: &ForeignKey, child: &Table, tables: &[Table]) -> bool {
         return false;
     };
     let unique = parent.keys().any(|one| one.deferral == Deferral::No && one.columns == key.referenced);
-    let match_kinds = key.columns.iter().zip(&key.referenced).all(|(from, to)| {
-        match (child.column(from), parent.column(to)) {
+    let match_kinds =
+        key.columns.iter().zip(&key.referenced).all(|(from, to)| match (child.column(from), parent.column(to)) {
             (Some(from), Some(to)) => from.plain() && from.kind.family() == to.kind.family(),
             _ => false,
-        }
-    });
+        });
     unique && match_kinds && parent.unlogged == child.unlogged
 }
 
@@ -163,9 +163,10 @@ fn repair_sequences(schema: &mut Schema) {
         schema.sequences.iter().filter(|one| one.owned_by.is_some()).map(|one| one.name.clone()).collect();
     for table in &mut schema.tables {
         for column in &mut table.columns {
-            column.default = column.default.take().filter(|default| {
-                !owned.iter().any(|name| default.needs.contains(&Need::Relation(name.clone())))
-            });
+            column.default = column
+                .default
+                .take()
+                .filter(|default| !owned.iter().any(|name| default.needs.contains(&Need::Relation(name.clone()))));
         }
     }
 }
@@ -174,7 +175,8 @@ fn repair_views(schema: &mut Schema, has: &Has) {
     schema.views.retain(|view| has.all(&view.query.needs) && view.outputs.iter().all(|(_, kind)| has.kind(kind)));
     for view in &mut schema.views {
         let there = |expr: &Expr| {
-            expr.columns.iter().all(|column| view.outputs.iter().any(|(output, _)| output == column)) && has.all(&expr.needs)
+            expr.columns.iter().all(|column| view.outputs.iter().any(|(output, _)| output == column))
+                && has.all(&expr.needs)
         };
         view.indexes.retain(|index| index.keys.iter().all(there));
         for grant in &mut view.facets.grants {

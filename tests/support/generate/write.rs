@@ -159,7 +159,8 @@ fn view(out: &mut Vec<String>, one: &View) {
     one.indexes.iter().for_each(|index| write_table::index(out, &one.name, index));
 }
 
-/// Rows for every table, as [`ROWS`] inserts each. Triggers and foreign keys sleep meanwhile.
+/// Rows for every table, [`ROWS`] each; their sequences go on behind them. Triggers and foreign keys
+/// sleep meanwhile.
 pub fn rows(schema: &Schema) -> String {
     let mut out = String::from("set session_replication_role = replica;\n");
     for table in &schema.tables {
@@ -180,6 +181,10 @@ pub fn rows(schema: &Schema) -> String {
                 list(&names),
                 values.join(", ")
             );
+        }
+        for column in table.columns.iter().filter(|column| column.serial || column.identity.is_some()) {
+            let (table, column) = (literal(&table.name.sql()), literal(&column.name));
+            out += &format!("do $$ begin perform setval(pg_get_serial_sequence({table}, {column}), 10); end $$;\n");
         }
     }
     out + "reset session_replication_role;\n"

@@ -1,0 +1,17 @@
+//! What is read of a live database for a comparison.
+
+use super::depend::Unmanaged;
+use super::surroundings::{Surroundings, Unmodelled};
+use crate::model::{Address, Model};
+
+/// A live database as read for a comparison.
+pub struct Live {
+    pub model: Model,
+    pub unmanaged: Unmanaged,
+    pub surroundings: Surroundings,
+    pub unmodelled: Vec<Unmodelled>,
+    /// What could not be read, in words.
+    pub unchecked: Vec<String>,
+    /// Grants that another role than the owner made: the address and the grant.
+    pub foreign_grants: Vec<(Address, String)>,
+}

@@ -1,0 +1,2 @@
+create table t (id int primary key, a int); comment on table t is 'old'; comment on column t.a is 'old'; create index i on t (a); comment on index i is 'gone'; comment on constraint t_pkey on t is 'gone'; comment on schema public is 'mine';
+create function f(a int) returns int language sql as 'select 1'; comment on function f is 'old'; create view v as select a from t; create sequence s; comment on sequence s is 'x';

@@ -1,0 +1,2 @@
+create schema app; create table app.t (id serial primary key); create function app.f() returns int language sql as 'select 1'; create view app.v as select 1 x; create type app.e as enum ('a'); create sequence app.s; create materialized view app.m as select 1 x; create domain app.d as int; create procedure app.p() language sql as 'select 1';
+grant select on app.t to reader; grant execute on function app.f() to app_user;

@@ -1,0 +1,12 @@
+create function add(a int, b int) returns int language sql immutable strict parallel safe cost 5 as 'select a + b'; comment on function add(int, int) is 'sum';
+create function add(a text, b text) returns text language sql as 'select a || b';
+create function touch() returns trigger language plpgsql as E'begin\n  new.id := 1;\n  return new;\nend\n';
+create function many(n int default 3) returns setof int language sql stable rows 7 as 'select generate_series(1, n)';
+create function tab(x int) returns table (a int, b text) language sql as 'select x, ''y''::text';
+create function outs(in a int, out b int, inout c text, variadic d int[]) language sql as 'select a, c';
+create function secure() returns int language sql security definer set search_path = '' set work_mem = '5MB' as 'select 1';
+revoke all on function secure() from public; alter function secure() owner to boss; grant execute on function secure() to app_user;
+create function atom(a int) returns int begin atomic select a + 1; end;
+create function ret(a int) returns int return a + 2;
+create function dollars() returns text language sql as 'select $$x$$ || $body$y$body$';
+create procedure run(a int, inout b text) language plpgsql as 'begin b := a::text; end'; comment on procedure run is 'p'; alter procedure run owner to boss;

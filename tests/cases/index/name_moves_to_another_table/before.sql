@@ -1,0 +1,1 @@
+create table a (id int primary key, x int); create table b (id int primary key, x int); create index idx_x on a (x); insert into a values (1, 1);

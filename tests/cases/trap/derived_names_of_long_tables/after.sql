@@ -1,0 +1,1 @@
+create table a_table_with_quite_a_long_name_that_fills_nearly_all_sixty_thr (a_column_with_a_long_name serial primary key, another_column_with_a_long_name int unique check (another_column_with_a_long_name > 0));

@@ -1,0 +1,1 @@
+create table t (id int primary key); create view v as select id from t where id > coalesce(null, 0); create function n() returns bigint language sql stable as 'select count(*) from v'; create view w as select n() as n;

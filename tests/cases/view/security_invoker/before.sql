@@ -1,0 +1,1 @@
+create table t (id int primary key, a int); create view i with (security_invoker = true) as select id from t; create view n as select id from t; create view q with (security_invoker = true) as select id from t;

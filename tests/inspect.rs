@@ -1,0 +1,158 @@
+//! P1, fidelity: what `inspect` writes of a database is read back to the same things, and an empty database
+//! that is brought to it dumps as the first one does.
+
+mod support;
+
+use pgplumb::compile::{self, lock::Lock, Place, Scratch};
+use pgplumb::declare::{self, json_schema};
+use pgplumb::inspect;
+use pgplumb::model::Model;
+use pgplumb::engine;
+use std::path::Path;
+use support::database::Database;
+use support::server::{majors, Server};
+
+const HOSTILE: &str = include_str!("inspect/hostile.sql");
+
+/// A test on a database with everything in it, on each major.
+fn on_each_major(test: impl AsyncFn(&Server, &Database<'_>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for major in majors() {
+        let server = Server::start(major);
+        let database = server.database();
+        database.psql(HOSTILE).unwrap_or_else(|error| panic!("{error}"));
+        runtime.block_on(test(&server, &database));
+    }
+}
+
+async fn inspected(database: &Database<'_>) -> inspect::Inspection {
+    let session = engine::open(&database.target()).await.expect("a session");
+    inspect::read(&session, &[]).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Writes the declaration of a database as one file or as many.
+async fn declared(database: &Database<'_>, directory: &Path, files: bool) {
+    let document = inspected(database).await.document();
+    if files {
+        inspect::store(directory, &document.files(), false).unwrap_or_else(|error| panic!("{error}"));
+    } else {
+        std::fs::write(directory.join("all.yaml"), document.text()).expect("a file");
+    }
+}
+
+fn addresses(model: &Model) -> Vec<String> {
+    model.nodes().iter().map(|n| n.address.path()).collect()
+}
+
+#[test]
+fn what_is_written_reads_back_and_compiles_to_the_same() {
+    on_each_major(async |server, database| {
+        for files in [false, true] {
+            let directory = tempfile::tempdir().expect("a directory");
+            declared(database, directory.path(), files).await;
+            let declaration = declare::read(directory.path()).unwrap_or_else(|error| panic!("{error}"));
+            let place = Place::Server(server.target("postgres"));
+            let mut scratch = Scratch::open(&place, server.major, &[], &|_| None).await.expect("scratch");
+            let compiled = compile::compile(&declaration, &mut scratch, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+            scratch.close().await.expect("closed");
+            let live = inspected(database).await.model;
+            assert_eq!(addresses(&compiled), addresses(&live));
+            for (ours, theirs) in compiled.nodes().iter().zip(live.nodes()) {
+                let printed = |text: &str| ours.prints.iter().any(|(old, _)| serde_json::to_string(old).is_ok_and(|old| text.contains(&old)));
+                assert!(ours.spec == theirs.spec || printed(theirs.spec.as_json()), "{}\n{:?}\n{:?}", ours.address, ours.spec, theirs.spec);
+                let expected = pgplumb::declare::write::as_declared(theirs.clone(), server.major.max(17));
+                assert_eq!((&ours.owner, &ours.comment, &ours.grants), (&expected.owner, &expected.comment, &expected.grants), "{}", ours.address);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_empty_database_brought_to_it_dumps_the_same() {
+    on_each_major(async |server, database| {
+        let directory = tempfile::tempdir().expect("a directory");
+        declared(database, directory.path(), true).await;
+        let copy = server.database();
+        let compared = copy.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let allow: Vec<String> = compared.plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
+        let compared = copy.plan(directory.path(), &allow).await.unwrap_or_else(|error| panic!("{error}"));
+        copy.apply(&compared.plan).await.unwrap_or_else(|error| panic!("{error}"));
+        // Prints change when they are fed back: the measure is what pg_dump's own way leads to.
+        let restored = server.database();
+        restored.psql(&server.pg_dump(&database.name).expect("a dump")).unwrap_or_else(|error| panic!("{error}"));
+        let wanted = restored.dump().unwrap_or_else(|error| panic!("{error}"));
+        let found = copy.dump().unwrap_or_else(|error| panic!("{error}"));
+        let difference = wanted.diff(&found);
+        assert!(difference.is_empty(), "PostgreSQL {}:\n{difference}", server.major);
+    });
+}
+
+#[test]
+fn an_adopted_database_agrees_with_its_lock() {
+    on_each_major(async |_, database| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = inspected(database).await;
+        let files = read.document().files();
+        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
+        assert!(inspect::store(directory.path(), &files, false).is_err(), "nothing is written over");
+        let lock = directory.path().join("schema.lock");
+        let text = read.lock(directory.path(), &files).unwrap_or_else(|error| panic!("{error}"));
+        compile::lock::store(&lock, &text).expect("a lock");
+        assert!(Lock::read(&lock).is_ok_and(|lock| lock.is_some()));
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(compared.plan.is_empty(), "{:?}", compared.plan.summary);
+        assert_eq!(std::fs::read_to_string(&lock).expect("the lock"), text, "the lock was fresh");
+    });
+}
+
+#[test]
+fn what_cannot_be_held_is_said() {
+    on_each_major(async |_, database| {
+        database.psql("create table parted (id int) partition by list (id); create type pair as (a int, b int)").expect("made");
+        let read = inspected(database).await;
+        assert!(read.notes.iter().any(|n| n == "table public.parted"), "{:?}", read.notes);
+        let text = read.document().text();
+        assert!(text.contains("\n#   table public.parted\n") && text.contains("#   composite type public.pair\n"), "{text}");
+    });
+}
+
+/// The JSON Schema takes what the reader takes.
+#[test]
+fn declarations_fit_the_json_schema() {
+    let schema = json_schema();
+    let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
+    let value = |text: &str| serde_yaml::from_str::<serde_json::Value>(text).expect("YAML");
+    let assert_fits = |name: &str, text: &str| {
+        let value = value(text);
+        let errors: Vec<String> = validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {}", errors.join("\n"));
+    };
+    let systems = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+    let mut count = 0;
+    for system in std::fs::read_dir(systems).expect("the systems").flatten() {
+        for file in std::fs::read_dir(system.path()).expect("a system").flatten().map(|e| e.path()) {
+            if file.extension().is_some_and(|e| e == "yaml") {
+                assert_fits(&file.display().to_string(), &std::fs::read_to_string(&file).expect("a file"));
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 4);
+    let misspelt = [
+        "pgplum: 1",
+        "tables: {t: {colums: {id: int}}}",
+        "tables: {t: {columns: {id: {typ: int}}}}",
+        "tables: {t: {rls: enable}}",
+        "functions: {f(): {langage: sql}}",
+        "templates: {t: {indices: {}}}",
+        "enums: {e: {valeus: [a]}}",
+    ];
+    for text in misspelt {
+        assert!(!validator.is_valid(&value(text)), "{text}");
+    }
+    on_each_major(async |_, database| {
+        for file in inspected(database).await.document().files() {
+            assert_fits(&file.path, &file.text);
+        }
+    });
+}

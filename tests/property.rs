@@ -1,0 +1,158 @@
+//! The property that everything rests on, over random schemas with rows inside, on real servers:
+//! whatever A and B are, the plan from A to B leads to B, a second plan is empty, no row is lost, and the
+//! same holds on the way back. Whether it is B, `pg_dump` says, of a database that `psql` built from B's DDL.
+//!
+//! `PGPLUMB_PAIRS` is the number of pairs per major, `PGPLUMB_SEED` the first seed. What fails is made
+//! smaller before it is shown.
+
+mod support;
+#[path = "support/generate.rs"]
+mod generate;
+
+use generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
+use pgplumb::{engine, inspect};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::time::Instant;
+use support::database::{Database, Rows};
+use support::server::{majors, Server};
+
+/// Pairs per major in the ordinary and in the shorter suite.
+const PAIRS: u64 = 150;
+const PAIRS_SHORT: u64 = 70;
+/// Threads that work on pairs.
+const WORKERS: usize = 2;
+/// Attempts to make a failing pair smaller.
+const SHRINKS: usize = 120;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn any_schema_leads_to_any_other_and_back() {
+    let short = std::env::var_os("PGPLUMB_TEST_SHORT").is_some();
+    let pairs = number("PGPLUMB_PAIRS").unwrap_or(if short { PAIRS_SHORT } else { PAIRS });
+    let first = number("PGPLUMB_SEED").unwrap_or(1);
+    for major in majors() {
+        let server = Server::start(major);
+        server.psql("postgres", &roles_sql()).expect("roles");
+        let next = AtomicU64::new(first);
+        let failures: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(|| loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + pairs || !failures.lock().expect("no panic").is_empty() {
+                        return;
+                    }
+                    let (a, b) = pair(seed, major);
+                    if let Err(why) = journey(&server, &a, &b) {
+                        let text = smallest(&server, seed, a, b, why);
+                        failures.lock().expect("no panic").push(text);
+                    }
+                });
+            }
+        });
+        let failures = failures.into_inner().expect("no panic");
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+        println!("PostgreSQL {major}: {pairs} pairs there and back in {:.0} s", started.elapsed().as_secs_f64());
+    }
+}
+
+fn pair(seed: u64, major: u32) -> (Schema, Schema) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(major)));
+    let size = 1 + usize::try_from(seed % 4).unwrap_or(0);
+    let a = random(&mut rng, major, size);
+    let b = mutate(&a, &mut rng);
+    (a, b)
+}
+
+/// A smaller pair that fails in the same way, as a script to try by hand.
+fn smallest(server: &Server, seed: u64, a: Schema, b: Schema, why: String) -> String {
+    let (mut a, mut b, mut why) = (a, b, why);
+    let stage = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
+    let mut left = SHRINKS;
+    'smaller: while left > 0 {
+        for (c, d) in shrink_pair(&a, &b) {
+            left = left.saturating_sub(1);
+            if left == 0 {
+                break 'smaller;
+            }
+            if let Err(again) = journey(server, &c, &d) {
+                if stage(&again) == stage(&why) {
+                    (a, b, why) = (c, d, again);
+                    continue 'smaller;
+                }
+            }
+        }
+        break;
+    }
+    let major = server.major;
+    format!("seed {seed}, PostgreSQL {major}: {why}\n--- A\n{}\n--- B\n{}", sql(&a, major), sql(&b, major))
+}
+
+/// A to B and back to A.
+fn journey(server: &Server, a: &Schema, b: &Schema) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let directory = tempfile::tempdir().map_err(|e| e.to_string())?;
+    runtime.block_on(async {
+        let live = server.database();
+        live.psql(&sql(a, server.major)).map_err(|e| format!("generator A: {e}"))?;
+        live.psql(&rows(a)).map_err(|e| format!("generator rows: {e}"))?;
+        for (name, schema) in [("b", b), ("a", a)] {
+            let wanted = server.database();
+            wanted.psql(&sql(schema, server.major)).map_err(|e| format!("generator {name}: {e}"))?;
+            let declaration = directory.path().join(name);
+            write(&wanted, &declaration).await.map_err(|e| format!("inspect {name}: {e}"))?;
+            leg(&live, &wanted, &declaration).await.map_err(|e| format!("to {name}: {e}"))?;
+        }
+        Ok(())
+    })
+}
+
+async fn write(database: &Database<'_>, directory: &Path) -> Result<(), String> {
+    let words = |error: pgplumb::error::Error| error.to_string();
+    let session = engine::open(&database.target()).await.map_err(words)?;
+    let inspection = inspect::read(&session, &[]).await.map_err(words)?;
+    inspect::store(directory, &inspection.document().files(), true).map_err(words)
+}
+
+async fn leg(live: &Database<'_>, wanted: &Database<'_>, declaration: &Path) -> Result<(), String> {
+    let before = live.rows()?;
+    let first = live.plan(declaration, &[]).await.map_err(|e| format!("plan: {e}"))?.plan;
+    let allow: Vec<String> = first.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
+    let plan = live.plan(declaration, &allow).await.map_err(|e| format!("plan again: {e}"))?.plan;
+    let script = || plan.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
+    live.apply(&plan).await.map_err(|e| format!("apply: {e}\n{}", script()))?;
+    let second = live.plan(declaration, &[]).await.map_err(|e| format!("second plan: {e}"))?.plan;
+    if !second.is_empty() {
+        let left = second.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
+        return Err(format!("does not converge: left\n{left}\nafter\n{}", script()));
+    }
+    let (mine, theirs) = (live.dump()?, wanted.dump()?);
+    if mine != theirs {
+        let (mine, theirs) = (live.dump_restored()?, wanted.dump_restored()?);
+        if mine != theirs {
+            return Err(format!("pg_dump: differs\n{}\nafter\n{}", theirs.diff(&mine), script()));
+        }
+    }
+    let dropped = plan.steps().filter(|s| s.verb == "drop" && s.at.contains("/table "));
+    let dropped: Vec<String> = dropped.filter(|s| s.address.starts_with("table ")).map(|s| s.sql.join(";")).collect();
+    survives(&before, &live.rows()?, &dropped)
+}
+
+/// Every table that was not dropped by name has the rows it had.
+fn survives(before: &Rows, after: &Rows, dropped: &[String]) -> Result<(), String> {
+    for (table, rows) in before {
+        match after.get(table) {
+            Some(now) if now.len() == rows.len() => {}
+            Some(now) => return Err(format!("rows: {table} had {} rows, has {}", rows.len(), now.len())),
+            None if dropped.iter().any(|sql| sql.starts_with("DROP TABLE")) => {}
+            None => return Err(format!("rows: {table} is gone")),
+        }
+    }
+    Ok(())
+}
