@@ -7,7 +7,7 @@ use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place, Scratch};
 use crate::declare::{self, files, Declaration, Source, Sources};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Model, Node};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,12 +50,39 @@ fn sources(path: &Path, lock: &Lock) -> Result<Sources> {
 
 /// The desired model for a server major: from a fresh lock, or compiled in scratch.
 pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
+    match fresh_lock(choices, major)? {
+        Some(lock) => from_lock(&lock, major, true),
+        None => compile(choices, &[major]).await,
+    }
+}
+
+/// The desired model and the live one, for a comparison without dependencies. A fresh lock is read while
+/// the server prints. The transaction stays open.
+pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, Live)> {
+    let major = session.major;
+    let Some(lock) = fresh_lock(choices, major)? else {
+        let desired = compile(choices, &[major]).await?;
+        let live = live(session, &wanted(&desired), false).await?;
+        return Ok((desired, live));
+    };
+    let wanted = wanted_of(&lock.some(major, &["/row ", "extension "])?, &lock.header.settings);
+    let reading = tokio::task::spawn_blocking(move || from_lock(&lock, major, false));
+    let live = live(session, &wanted, false).await?;
+    let desired = reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))??;
+    Ok((desired, live))
+}
+
+fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
+    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false })
+}
+
+/// The lock, if it is fresh and holds the major; else None, or an error where only a lock will do.
+fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
     let path = lock::path_of(&choices.declaration);
     if let Some(lock) = Lock::read(&path)? {
         let stale = lock.stale(&sources(&choices.declaration, &lock)?);
         if stale.is_empty() && lock.header.majors.contains(&major) {
-            let settings = lock.header.settings.clone();
-            return Ok(Desired { model: lock.model(major)?, settings, wrote_lock: false });
+            return Ok(Some(lock));
         }
         if choices.locked {
             let why = if stale.is_empty() {
@@ -68,7 +95,7 @@ pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
     } else if choices.locked {
         return Err(Error::new(format!("there is no {}", path.display())).with_hint("run `pgplumb compile` and commit the lock"));
     }
-    compile(choices, &[major]).await
+    Ok(None)
 }
 
 /// Compiles the declaration for majors and writes the lock; the model of the first is returned. Majors that
@@ -81,7 +108,7 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
     if let Ok(Some(old)) = Lock::read(&path) {
         if old.stale(&declaration.sources).is_empty() {
             for major in old.header.majors.iter().filter(|m| !majors.contains(m)) {
-                models.insert(*major, old.model(*major)?);
+                models.insert(*major, old.model(*major, true)?);
             }
         }
     }
@@ -124,12 +151,18 @@ async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u3
 
 /// What to read of a target for a comparison with a desired model.
 pub fn wanted(desired: &Desired) -> Wanted {
-    let of = |kind: &str| desired.model.nodes().iter().filter(move |n| n.address.kind() == kind).cloned().collect::<Vec<_>>();
+    let of = |n: &&Node| matches!(n.address.kind(), "row" | "extension");
+    let nodes: Vec<Node> = desired.model.nodes().iter().filter(of).cloned().collect();
+    wanted_of(&nodes, &desired.settings)
+}
+
+fn wanted_of(nodes: &[Node], settings: &LockedSettings) -> Wanted {
+    let of = |kind: &'static str| nodes.iter().filter(move |n| n.address.kind() == kind);
     Wanted {
-        schemas: desired.settings.schemas.clone(),
-        ignore: desired.settings.ignore.clone(),
-        rows: of("row"),
-        extensions: Some(of("extension").iter().map(|n| n.address.name().to_owned()).collect()),
+        schemas: settings.schemas.clone(),
+        ignore: settings.ignore.clone(),
+        rows: of("row").cloned().collect(),
+        extensions: Some(of("extension").map(|n| n.address.name().to_owned()).collect()),
     }
 }
 

@@ -47,7 +47,9 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     session.release().await?;
     let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
     let foreign = loaded.foreign_grants.iter();
-    notes.extend(foreign.map(|(address, grant)| format!("grant {grant} on {address}, made by another role than its owner")));
+    notes.extend(
+        foreign.map(|(address, grant)| format!("grant {grant} on {address}, made by another role than its owner")),
+    );
     notes.extend(loaded.unchecked.iter().cloned());
     Ok(Inspection { model: loaded.model, major: session.major, schemas, notes })
 }
@@ -114,7 +116,8 @@ pub fn refuse_taken(path: &Path) -> Result<()> {
         return Ok(());
     }
     let what = if path.is_dir() { "is not empty" } else { "is there already" };
-    Err(Error::new(format!("{} {what}", path.display())).with_hint("name another place, or say --force to write over what is there"))
+    Err(Error::new(format!("{} {what}", path.display()))
+        .with_hint("name another place, or say --force to write over what is there"))
 }
 
 /// The YAML files below a directory that are not among these: with `--force`, what an earlier run left.

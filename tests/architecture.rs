@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("inspect", "error model yaml sql kinds declare catalog diff plan compile engine"),
     ("apply", "error model sql kinds catalog diff plan"),
     ("drift", "error model sql kinds catalog diff plan engine"),
-    ("audit", "error model sql kinds declare catalog diff compile engine"),
+    ("audit", "error model sql kinds declare catalog diff compile engine apply"),
     ("prove", "error model sql kinds declare catalog diff plan compile engine"),
     ("report", "error model yaml sql kinds declare catalog diff plan compile engine inspect apply drift audit prove"),
     ("cli", "error model kinds declare catalog plan compile engine inspect apply drift audit prove report"),

@@ -45,8 +45,13 @@ async fn database(server: &LocalServer, name: &str, setup: &str) -> Target {
 async fn audit(target: &Target, tenancy: Option<Tenancy>, rule: Option<&str>) -> Report {
     let session = engine::open(target).await.expect("a session");
     let rules = rule.map(|name| audit::find(name).unwrap_or_else(|| panic!("there is no rule {name}")));
-    let request =
-        Request { schemas: Vec::new(), ignore: Vec::new(), tenancy, rules: rules.into_iter().collect(), minimum: Severity::Note };
+    let request = Request {
+        schemas: Vec::new(),
+        ignore: Vec::new(),
+        tenancy,
+        rules: rules.into_iter().collect(),
+        minimum: Severity::Note,
+    };
     audit::run(&session, request).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -60,7 +65,10 @@ impl Case {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit_cases");
         let entries = fs::read_dir(root).expect("tests/audit_cases").map(|e| e.expect("an entry").path());
         let mut cases: Vec<Self> = entries
-            .map(|directory| Self { name: directory.file_name().expect("a name").to_string_lossy().into_owned(), directory })
+            .map(|directory| Self {
+                name: directory.file_name().expect("a name").to_string_lossy().into_owned(),
+                directory,
+            })
             .collect();
         cases.sort_by(|a, b| a.name.cmp(&b.name));
         cases
@@ -93,7 +101,8 @@ impl Case {
         for finding in &report.findings {
             assert!(!finding.message.is_empty() && !finding.advice.is_empty(), "{}: {finding:?}", self.name);
         }
-        let mut lines: Vec<String> = report.findings.iter().map(|f| format!("{} {}", f.severity.word(), f.address.path())).collect();
+        let mut lines: Vec<String> =
+            report.findings.iter().map(|f| format!("{} {}", f.severity.word(), f.address.path())).collect();
         lines.sort();
         lines
     }
@@ -112,8 +121,14 @@ fn cases_find_what_they_expect() {
             let (found, expected) = (block_on(case.found(&server, n)), case.expected());
             if found != expected {
                 wrong.push_str(&format!("\n{} on {major}:\n", case.name));
-                found.iter().filter(|f| !expected.contains(f)).for_each(|f| wrong.push_str(&format!("  too much: {f}\n")));
-                expected.iter().filter(|e| !found.contains(e)).for_each(|e| wrong.push_str(&format!("  missing:  {e}\n")));
+                found
+                    .iter()
+                    .filter(|f| !expected.contains(f))
+                    .for_each(|f| wrong.push_str(&format!("  too much: {f}\n")));
+                expected
+                    .iter()
+                    .filter(|e| !found.contains(e))
+                    .for_each(|e| wrong.push_str(&format!("  missing:  {e}\n")));
             }
         }
     }
@@ -133,7 +148,12 @@ fn every_rule_has_a_case_that_finds_something() {
 fn rules_that_need_a_tenancy_say_that_they_did_not_run() {
     let server = start(majors()[0]);
     let report = block_on(async {
-        let target = database(&server, "untold", "create table tenants (id int primary key); create table t (tenant_id int references tenants)").await;
+        let target = database(
+            &server,
+            "untold",
+            "create table tenants (id int primary key); create table t (tenant_id int references tenants)",
+        )
+        .await;
         audit(&target, None, None).await
     });
     for rule in RULES.iter().filter(|rule| rule.needs_tenancy) {
@@ -163,7 +183,12 @@ fn the_least_privilege_is_enough_and_the_bytes_are_the_same() {
     let tenancy: Tenancy = serde_yaml::from_str(&case.text("tenancy.yaml").expect("a tenancy")).expect("a tenancy");
     let json = |report: &Report| view::report(report, view::Format::Json, false);
     block_on(async {
-        let target_of_all = database(&server, "least", &format!("{setup} create role visitor login; alter role visitor set default_transaction_read_only = on;")).await;
+        let target_of_all = database(
+            &server,
+            "least",
+            &format!("{setup} create role visitor login; alter role visitor set default_transaction_read_only = on;"),
+        )
+        .await;
         let first = audit(&target_of_all, Some(tenancy.clone()), None).await;
         let again = audit(&target_of_all, Some(tenancy.clone()), None).await;
         assert_eq!(json(&first), json(&again));

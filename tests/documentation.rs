@@ -36,7 +36,11 @@ fn declarations_in_the_documentation_are_valid() {
 
 /// Keys at the top of a declaration.
 fn sections() -> BTreeSet<&'static str> {
-    let of_kinds = KINDS.iter().flat_map(|kind| kind.sections()).filter(|section| section.parent.is_empty()).map(|section| section.key);
+    let of_kinds = KINDS
+        .iter()
+        .flat_map(|kind| kind.sections())
+        .filter(|section| section.parent.is_empty())
+        .map(|section| section.key);
     of_kinds.chain(["schemas", "templates", "tenancy", "ignore", "owner", "postgres"]).collect()
 }
 
@@ -45,9 +49,14 @@ fn commands_in_the_documentation_exist() {
     let known = commands();
     for path in documents() {
         for (line, block) in blocks(&path, "sh") {
-            let calls = block.lines().filter_map(|l| l.split("pgplumb ").nth(1)).filter_map(|rest| rest.split(' ').next());
+            let calls =
+                block.lines().filter_map(|l| l.split("pgplumb ").nth(1)).filter_map(|rest| rest.split(' ').next());
             for command in calls.filter(|command| !command.starts_with(['-', '.'])) {
-                assert!(known.iter().any(|k| k == command), "{}:{line}: there is no `pgplumb {command}`", path.display());
+                assert!(
+                    known.iter().any(|k| k == command),
+                    "{}:{line}: there is no `pgplumb {command}`",
+                    path.display()
+                );
             }
         }
     }
@@ -56,17 +65,21 @@ fn commands_in_the_documentation_exist() {
 #[test]
 fn every_command_and_option_is_documented() {
     let text = fs::read_to_string(repository().join("docs/commands.md")).expect("docs/commands.md");
-    let common = options(&["history", "--help"]).into_iter().filter(|o| ["--url", "--limit", "--format"].iter().all(|own| o != own));
+    let common = options(&["history", "--help"])
+        .into_iter()
+        .filter(|o| ["--url", "--limit", "--format"].iter().all(|own| o != own));
     let common: BTreeSet<String> = common.collect();
     for command in commands().into_iter().filter(|name| name != "help") {
         let title = format!("\n## {command}\n");
-        let section = text.split_once(&title).unwrap_or_else(|| panic!("docs/commands.md has no section `{command}`")).1;
+        let section =
+            text.split_once(&title).unwrap_or_else(|| panic!("docs/commands.md has no section `{command}`")).1;
         let section = section.split("\n## ").next().unwrap_or_default();
         let there = options(&[&command, "--help"]);
         for option in there.iter().filter(|option| !common.contains(*option) && *option != "--url") {
             assert!(section.contains(option.as_str()), "docs/commands.md does not explain {option} of {command}");
         }
-        let said = section.split(|c: char| c.is_whitespace() || "`(),;:.=".contains(c)).filter(|word| word.starts_with("--"));
+        let said =
+            section.split(|c: char| c.is_whitespace() || "`(),;:.=".contains(c)).filter(|word| word.starts_with("--"));
         for option in said {
             assert!(there.contains(option), "docs/commands.md says that {command} has {option}");
         }
@@ -86,17 +99,36 @@ fn every_key_is_documented() {
         fs::write(&path, &wanted).expect("docs/declaration.md can be written");
         return;
     }
-    assert!(text == wanted, "docs/declaration.md does not list the keys as they are; PGPLUMB_BLESS=1 writes the list anew");
+    assert!(
+        text == wanted,
+        "docs/declaration.md does not list the keys as they are; PGPLUMB_BLESS=1 writes the list anew"
+    );
+}
+
+#[test]
+fn every_key_of_a_plan_is_documented() {
+    let text = fs::read_to_string(repository().join("docs/plan-file.md")).expect("docs/plan-file.md");
+    let plan = fs::read_to_string(repository().join("plans/enpyco/before.yaml")).expect("a plan");
+    let plan: serde_yaml::Value = serde_yaml::from_str(&plan).expect("YAML");
+    let maps = [&plan, &plan["batches"][0], &plan["batches"][0]["steps"][0], &plan["fingerprints"]];
+    for key in
+        maps.into_iter().filter_map(|map| map.as_mapping()).flat_map(|map| map.keys()).filter_map(|key| key.as_str())
+    {
+        assert!(text.contains(&format!("`{key}`")), "docs/plan-file.md does not explain {key}");
+    }
 }
 
 /// The list of keys: one table for each kind, in the order of the registry.
 fn keys() -> String {
-    let mut text = String::from("\nThis list is made from the program. `owner`, `comment` and `grants` are explained above.\n");
+    let mut text =
+        String::from("\nThis list is made from the program. `owner`, `comment` and `grants` are explained above.\n");
     for kind in KINDS {
         let places: Vec<String> = kind
             .sections()
             .iter()
-            .map(|s| if s.parent.is_empty() { format!("`{}`", s.key) } else { format!("`{}` of a {}", s.key, s.parent) })
+            .map(
+                |s| if s.parent.is_empty() { format!("`{}`", s.key) } else { format!("`{}` of a {}", s.key, s.parent) },
+            )
             .collect();
         let Some(section) = kind.sections().first() else { continue };
         text.push_str(&format!("\n### {}\n\n{}: {}\n", kind.name(), places.join(", "), section.doc));
@@ -116,10 +148,13 @@ fn keys() -> String {
     text
 }
 
-
 /// The keys of what is declared under this kind's sections.
 fn children(kind: &dyn Kind) -> impl Iterator<Item = &'static str> + '_ {
-    KINDS.iter().flat_map(|child| child.sections()).filter(|section| section.parent == kind.name()).map(|section| section.key)
+    KINDS
+        .iter()
+        .flat_map(|child| child.sections())
+        .filter(|section| section.parent == kind.name())
+        .map(|section| section.key)
 }
 
 /// The keys of the map form.
@@ -142,7 +177,9 @@ fn words(form: &Form) -> String {
         Form::Sql(shape) => format!("SQL: {}", shape.words()),
         Form::List(of) => format!("list of {}", words(of)),
         Form::Map(of) => format!("map to {}", words(of)),
-        Form::Record(keys) => format!("map of {}", keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")),
+        Form::Record(keys) => {
+            format!("map of {}", keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", "))
+        }
         Form::Either(forms) => forms.iter().map(words).collect::<Vec<_>>().join("; or "),
     }
 }
@@ -151,14 +188,17 @@ fn words(form: &Form) -> String {
 fn commands() -> Vec<String> {
     let help = String::from_utf8(pgplumb(&["--help"]).stdout).expect("UTF-8");
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    list.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+    list.filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+        .collect()
 }
 
 /// The long options that a help text lists.
 fn options(arguments: &[&str]) -> BTreeSet<String> {
     let help = String::from_utf8(pgplumb(arguments).stdout).expect("UTF-8");
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-    let words = lines.flat_map(|line| line.split([' ', ',', '['])).filter(|word| word.starts_with("--") && word.len() > 2);
+    let words =
+        lines.flat_map(|line| line.split([' ', ',', '['])).filter(|word| word.starts_with("--") && word.len() > 2);
     words.map(str::to_owned).collect()
 }
 

@@ -6,10 +6,8 @@
 //! smaller before it is shown.
 
 mod support;
-#[path = "support/generate.rs"]
-mod generate;
 
-use generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
+use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
 use pgplumb::{engine, inspect};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -203,9 +203,11 @@ impl Database<'_> {
         assert!(schema == back, "{at}: the way back leads elsewhere:\n{}", difference(&schema, &back));
     }
 
+    /// A second plan is empty and drift finds nothing; on the major of the lock in `schema/`, by that lock alone.
     fn agrees(&self, at: &str, declaration: &Path) {
-        self.succeeds(at, "plan", &[declaration], &["--exit-code"]);
-        self.succeeds(at, "drift", &[declaration], &[]);
+        let locked: &[&str] = if self.server.major() == REVIEWED_ON { &["--locked"] } else { &[] };
+        self.succeeds(at, "plan", &[declaration], &[&["--exit-code"], locked].concat());
+        self.succeeds(at, "drift", &[declaration], locked);
     }
 
     /// The way back, allowing what it asks to be allowed.

@@ -47,8 +47,9 @@ pub fn hazards(batches: &[Batch], allowed: &[Allowed], never: &[Hazard], how: &s
 pub async fn fresh(plan: &Plan, session: &Session, done: usize) -> Result<()> {
     let (loaded, surroundings) = read(plan, session).await?;
     let changed_by_us: BTreeSet<&str> = plan.batches.iter().take(done).flat_map(|b| &b.steps).map(|s| s.at.as_str()).collect();
+    let no_longer = |path: &str| plan.fingerprints.changed.iter().take(done).any(|paths| paths.contains(path));
     let ours = |path: &str| {
-        changed_by_us.iter().any(|at| path == *at || path.starts_with(&format!("{at}/")) || at.starts_with(&format!("{path}/")))
+        no_longer(path) || changed_by_us.iter().any(|at| path == *at || path.starts_with(&format!("{at}/")) || at.starts_with(&format!("{path}/")))
     };
     let mut changed = Vec::new();
     for (path, before) in plan.fingerprints.things.iter().filter(|(path, _)| done == 0 || !ours(path)) {

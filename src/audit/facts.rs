@@ -76,7 +76,10 @@ impl<'a> Facts<'a> {
     /// The tables whose rows belong to tenants: those with the tenant column, the root left out.
     pub fn tenant_tables(&self) -> impl Iterator<Item = (&Table<'a>, &Tenants)> {
         let tenants = self.tenants.as_ref();
-        self.tables.iter().filter_map(move |table| Some((table, tenants?))).filter(|(table, tenants)| table.is_of(tenants))
+        self.tables
+            .iter()
+            .filter_map(move |table| Some((table, tenants?)))
+            .filter(|(table, tenants)| table.is_of(tenants))
     }
 
     /// The tenant table at an address, if there is one.
@@ -89,7 +92,9 @@ impl<'a> Facts<'a> {
     /// Whether row security does not hold a role back from a table.
     pub fn goes_around(&self, role: &str, table: &Table) -> bool {
         let owner = table.node.owner.as_deref().unwrap_or_default();
-        !table.security.enabled || self.roles.bypasses(role) || (!table.security.forced && self.roles.acts_as(role, owner))
+        !table.security.enabled
+            || self.roles.bypasses(role)
+            || (!table.security.forced && self.roles.acts_as(role, owner))
     }
 }
 
@@ -115,7 +120,14 @@ impl<'a> Table<'a> {
                 "primary key" | "unique" => {
                     let specs::Key { columns } = read(child)?;
                     let columns = columns.into_iter().map(Some).collect();
-                    table.indexes.push(Index { node: child, unique: true, method: None, columns, predicate: None, invalid: false });
+                    table.indexes.push(Index {
+                        node: child,
+                        unique: true,
+                        method: None,
+                        columns,
+                        predicate: None,
+                        invalid: false,
+                    });
                 }
                 "index" => table.indexes.push(Index::of(child)?),
                 _ => {}
@@ -138,8 +150,14 @@ impl<'a> Table<'a> {
     }
 
     /// The permissive or the restrictive policies for a command.
-    pub fn policies_for<'s>(&'s self, command: &'s str, restrictive: bool) -> impl Iterator<Item = &'s (&'a Node, specs::Policy)> {
-        self.policies.iter().filter(move |(_, p)| p.restrictive == restrictive && (p.command == "all" || p.command == command))
+    pub fn policies_for<'s>(
+        &'s self,
+        command: &'s str,
+        restrictive: bool,
+    ) -> impl Iterator<Item = &'s (&'a Node, specs::Policy)> {
+        self.policies
+            .iter()
+            .filter(move |(_, p)| p.restrictive == restrictive && (p.command == "all" || p.command == command))
     }
 }
 

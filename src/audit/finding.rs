@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::cmp::Reverse;
 
 /// How grave it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -28,6 +28,14 @@ impl Severity {
             Self::Note => "note",
         }
     }
+
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Error => "Rows of one tenant can be reached by another, or something does not do what it seems to",
+            Self::Warning => "It will do harm one day: to safety, integrity or speed",
+            Self::Note => "Worth knowing",
+        }
+    }
 }
 
 /// What a rule found at one place.
@@ -44,7 +52,13 @@ pub struct Finding {
 impl Finding {
     /// A finding of the rule's own severity.
     pub fn new(rule: &Rule, address: &Address, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { rule: rule.name, severity: rule.severity, address: address.clone(), message: message.into(), advice: advice.into() }
+        Self {
+            rule: rule.name,
+            severity: rule.severity,
+            address: address.clone(),
+            message: message.into(),
+            advice: advice.into(),
+        }
     }
 
     pub fn with(mut self, severity: Severity) -> Self {

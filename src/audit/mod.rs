@@ -73,7 +73,8 @@ pub async fn run(session: &Session, request: Request<'_>) -> Result<Report> {
     let facts = Facts::of(&live.model, session.major, tenants, roles)?;
     let mut findings = Vec::new();
     let chosen = RULES.iter().filter(|rule| rules.is_empty() || rules.iter().any(|wanted| wanted.name == rule.name));
-    let (untold, run): (Vec<&Rule>, Vec<&Rule>) = chosen.partition(|rule| rule.needs_tenancy && facts.tenants.is_none());
+    let (untold, run): (Vec<&Rule>, Vec<&Rule>) =
+        chosen.partition(|rule| rule.needs_tenancy && facts.tenants.is_none());
     run.iter().for_each(|rule| (rule.check)(&facts, &mut findings));
     if !untold.is_empty() {
         let names: Vec<&str> = untold.iter().map(|rule| rule.name).collect();
@@ -83,5 +84,12 @@ pub async fn run(session: &Session, request: Request<'_>) -> Result<Report> {
     findings.sort();
     unchecked.sort();
     unchecked.dedup();
-    Ok(Report { database: session.identity.database.clone(), version: session.version.clone(), schemas, tenancy, findings, unchecked })
+    Ok(Report {
+        database: session.identity.database.clone(),
+        version: session.version.clone(),
+        schemas,
+        tenancy,
+        findings,
+        unchecked,
+    })
 }

@@ -20,7 +20,8 @@ impl Tenants {
     pub fn resolve(tenancy: &Tenancy, schemas: &[String], model: &Model, unchecked: &mut Vec<String>) -> Result<Self> {
         let Tenancy { root, column, current, bypass } = tenancy;
         let (schema, table) = name::split(root).ok_or_else(|| {
-            Error::new(format!("the tenancy root `{root}` is no name of a table")).with_hint("write `table` or `schema.table`")
+            Error::new(format!("the tenancy root `{root}` is no name of a table"))
+                .with_hint("write `table` or `schema.table`")
         })?;
         let at = |schema: &str| Address::root("schema", schema).child("table", &table);
         let known = |address: &Address| model.get(address).is_some();

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fmt::Write;
 
 /// How findings are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Human,
     Json,
@@ -45,13 +45,19 @@ fn human(report: &Report, color: bool) -> String {
         text.push('\n');
     }
     if !report.unchecked.is_empty() {
-        let _ = writeln!(text, "{}\n", paint(Style::new().bold(), &format!("Not checked ({})", report.unchecked.len())));
+        let _ =
+            writeln!(text, "{}\n", paint(Style::new().bold(), &format!("Not checked ({})", report.unchecked.len())));
         for what in &report.unchecked {
             let _ = writeln!(text, "  {}", clean(what));
         }
         text.push('\n');
     }
-    let counts: Vec<String> = Severity::ALL.into_iter().map(|s| (s, count(report, s))).filter(|(_, n)| *n > 0).map(|(s, n)| counted(s, n)).collect();
+    let counts: Vec<String> = Severity::ALL
+        .into_iter()
+        .map(|s| (s, count(report, s)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(s, n)| counted(s, n))
+        .collect();
     let counts = if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") };
     let schemas = report.schemas.iter().map(|s| clean(s)).collect::<Vec<_>>().join(", ");
     let _ = writeln!(text, "{} (PostgreSQL {}; {schemas}): {counts}", clean(&report.database), report.version);
@@ -71,7 +77,8 @@ fn machine(report: &Report) -> String {
             json!({ "rule": rule, "severity": severity, "address": address.path(), "message": message, "advice": advice })
         })
         .collect();
-    let summary: serde_json::Map<_, _> = Severity::ALL.into_iter().map(|s| (s.word().to_owned(), count(report, s).into())).collect();
+    let summary: serde_json::Map<_, _> =
+        Severity::ALL.into_iter().map(|s| (s.word().to_owned(), count(report, s).into())).collect();
     let whole = json!({
         "pgplumb_audit": 1,
         "database": database,
@@ -103,7 +110,8 @@ pub fn list() -> String {
 pub fn reference() -> String {
     let mut text = String::from("| rule | severity | needs the tenancy |\n|---|---|---|\n");
     for Rule { name, severity, needs_tenancy, explanation: _, check: _ } in RULES {
-        let _ = writeln!(text, "| [{name}](#{name}) | {} | {} |", severity.word(), if *needs_tenancy { "yes" } else { "" });
+        let _ =
+            writeln!(text, "| [{name}](#{name}) | {} | {} |", severity.word(), if *needs_tenancy { "yes" } else { "" });
     }
     for Rule { name, severity: _, needs_tenancy: _, explanation, check: _ } in RULES {
         let _ = write!(text, "\n### {name}\n\n{}\n", wrapped(explanation));
@@ -144,7 +152,8 @@ fn style(severity: Severity) -> Style {
 fn clean(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hides =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if c.is_control() || hides {
             safe.extend(c.escape_unicode());
         } else {
@@ -176,7 +185,13 @@ mod tests {
 
     fn sample() -> Report {
         let address = Address::root("schema", "app").child("table", "o\u{1b}[31m\nd");
-        let finding = |severity| Finding { rule: "r", severity, address: address.clone(), message: "bad\u{7}\u{202e}".into(), advice: "DROP\rx;\ny".into() };
+        let finding = |severity| Finding {
+            rule: "r",
+            severity,
+            address: address.clone(),
+            message: "bad\u{7}\u{202e}".into(),
+            advice: "DROP\rx;\ny".into(),
+        };
         let mut findings = vec![finding(Severity::Note), finding(Severity::Error)];
         findings.sort();
         Report {

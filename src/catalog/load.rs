@@ -7,8 +7,9 @@
 use super::session::{for_major, Session};
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Catalog, Facet, Kind};
-use crate::model::{Address, Model, Node};
+use crate::model::{Address, Grants, Model, Node};
 use futures_util::TryStreamExt;
+use rustc_hash::FxHashMap;
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -33,7 +34,7 @@ pub type Id = (&'static str, u32, i32);
 pub struct Loaded {
     pub model: Model,
     /// Where each OID went.
-    pub ids: HashMap<Id, Address>,
+    pub ids: FxHashMap<Id, Address>,
     /// Extension by the (catalog, OID) of its members.
     pub members: HashMap<(u32, u32), Address>,
     /// What the role may not read, in words.
@@ -118,8 +119,9 @@ async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded,
         extensions: HashMap::new(),
         classes: HashMap::new(),
         nodes: Vec::new(),
-        ids: HashMap::new(),
+        ids: FxHashMap::default(),
         foreign_grants: Vec::new(),
+        usual: FxHashMap::default(),
         hidden: HashSet::new(),
     };
     for row in client.query("select oid, rolname::text from pg_roles", &[]).await? {
@@ -164,8 +166,10 @@ struct Reader<'a> {
     extensions: HashMap<u32, Address>,
     classes: HashMap<String, u32>,
     nodes: Vec<Node>,
-    ids: HashMap<Id, Address>,
+    ids: FxHashMap<Id, Address>,
     foreign_grants: Vec<(Address, String)>,
+    /// What is held on a thing of a kind when nothing was granted or revoked.
+    usual: FxHashMap<&'static str, Option<Grants>>,
     /// Positions in `nodes` of things whose comment is not theirs to say.
     hidden: HashSet<usize>,
 }
@@ -197,15 +201,18 @@ impl Reader<'_> {
         node.order = found.order;
         let owner: Option<u32> = row.try_get(3)?;
         let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
-        if let Some(grantable) = kind.grantable(&node, self.major) {
-            let acl: Option<&str> = row.try_get(4)?;
-            if acl.is_some() || grantable.column.is_none() {
-                let (grants, foreign) = facet::read_acl(acl, owner.as_deref().unwrap_or_default(), &grantable);
-                self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
-                node.grants = Some(Box::new(grants));
-            } else {
-                node.grants = Some(Box::default());
-            }
+        let acl: Option<&str> = row.try_get(4)?;
+        if let (Some(acl), Some(grantable)) = (acl, kind.grantable(&node, self.major)) {
+            let (grants, foreign) = facet::read_acl(Some(acl), owner.as_deref().unwrap_or_default(), &grantable);
+            self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
+            node.grants = Some(Box::new(grants));
+        } else if kind.facets().contains(&Facet::Grants) {
+            // The same for all of a kind.
+            let major = self.major;
+            let usual = self.usual.entry(kind.name()).or_insert_with(|| {
+                kind.grantable(&node, major).map(|on| if on.column.is_some() { Grants::default() } else { facet::default_grants(&on) })
+            });
+            node.grants = usual.clone().map(Box::new);
         }
         node.owner = owner.filter(|_| kind.facets().contains(&Facet::Owner)).map(Into::into);
         if !kind.facets().contains(&Facet::Comment) {
@@ -274,6 +281,8 @@ async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader<'_>) ->
             }
             Err(error) => {
                 session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
+                // What cannot be looked at counts as it should be, and is said.
+                reader.nodes.push(row.clone());
                 unchecked.push(format!("{}: {}", row.address, Error::from(error)));
             }
         }

@@ -1,6 +1,6 @@
 //! `pgplumb apply`.
 
-use super::common::{Env, RunArgs, TargetArgs};
+use super::arguments::{Env, RunArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
 use crate::{apply, engine};
@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
-    let plan = super::common::read_plan(&args.plan)?;
+    let plan = super::arguments::read_plan(&args.plan)?;
     let target = args.target.resolve(env)?;
     let session = engine::open(&target).await?;
     args.run.confirm(env, &format!("{} on {}: {}", args.plan.display(), target.describe(), plan.summary))?;

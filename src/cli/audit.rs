@@ -1,12 +1,13 @@
 //! `pgplumb audit`.
 
-use super::common::{DeclarationArgs, Env, TargetArgs};
+use super::arguments::{DeclarationArgs, Env, TargetArgs};
 use super::Outcome;
 use crate::audit::{self, view, Request, Rule, Severity};
 use crate::declare::Tenancy;
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::kinds::form::nearest;
+use clap::builder::PossibleValue;
 
 /// Say what a DBA wants to know about a database, tenancy first: tables that row security does not protect,
 /// policies that let other tenants' rows through, ways around them, missing keys and indexes. Nothing is
@@ -18,6 +19,9 @@ pub struct Args {
     declaration: DeclarationArgs,
     #[command(flatten)]
     target: TargetArgs,
+    /// Look at this schema, whatever is declared; may be said more than once.
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "declaration")]
+    schema: Vec<String>,
     /// The table with one row per tenant; wins over the declaration.
     #[arg(long, value_name = "TABLE", requires = "tenant_column")]
     tenant_root: Option<String>,
@@ -50,16 +54,41 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let rules = args.rule.iter().map(|name| rule(name)).collect::<Result<Vec<_>>>()?;
     let path = args.declaration.path(env);
     // A declaration that was named must be there; the default may be missing.
-    let declared = (args.declaration.declaration.is_some() || path.exists()).then(|| audit::settings(&path)).transpose()?;
+    let declared = args.declaration.declaration.is_some() || (args.schema.is_empty() && path.exists());
+    let declared = declared.then(|| audit::settings(&path)).transpose()?;
     let named = args.tenant_root.clone().zip(args.tenant_column.clone());
     let named = named.map(|(root, column)| Tenancy { root, column, current: None, bypass: args.tenant_bypass.clone() });
-    let (schemas, ignore, tenancy) = declared.map(|s| (s.schemas, s.ignore, s.tenancy)).unwrap_or_default();
+    let chosen = (args.schema.clone(), Vec::new(), None);
+    let (schemas, ignore, tenancy) = declared.map_or(chosen, |s| (s.schemas, s.ignore, s.tenancy));
     let target = args.target.resolve(env)?;
     let session = engine::open(&target).await?;
     let request = Request { schemas, ignore, tenancy: named.or(tenancy), rules, minimum: args.severity };
     let report = audit::run(&session, request).await?;
     env.terminal.print(&view::report(&report, args.format, env.terminal.color))?;
     Ok(if report.findings.is_empty() { Outcome::Agreement } else { Outcome::Differences })
+}
+
+impl clap::ValueEnum for Severity {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Note, Self::Warning, Self::Error]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.meaning()))
+    }
+}
+
+impl clap::ValueEnum for view::Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Human, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Human => PossibleValue::new("human").help("For a terminal"),
+            Self::Json => PossibleValue::new("json").help("For programs"),
+        })
+    }
 }
 
 fn rule(name: &str) -> Result<&'static Rule> {

@@ -1,6 +1,6 @@
 //! `pgplumb check`.
 
-use super::common::{DeclarationArgs, Env};
+use super::arguments::{DeclarationArgs, Env};
 use super::Outcome;
 use crate::declare;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! `pgplumb compile`.
 
-use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::compile::server;
 use crate::engine;

@@ -1,6 +1,6 @@
 //! `pgplumb completion`.
 
-use super::common::Env;
+use super::arguments::Env;
 use super::{Cli, Outcome};
 use crate::error::Result;
 use clap::CommandFactory;

@@ -1,6 +1,6 @@
 //! `pgplumb drift`.
 
-use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::drift::Drift;
 use crate::error::Result;
@@ -31,11 +31,10 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let subject = declaration.display().to_string();
     let choices = choices(declaration, place, args.scratch.locked, &progress);
     let session = engine::open(&target).await?;
-    let desired = engine::desired(&choices, session.major).await?;
+    let (desired, live) = engine::both(&choices, &session).await?;
     if desired.wrote_lock {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
     }
-    let live = engine::live(&session, &engine::wanted(&desired), false).await?;
     session.release().await?;
     let drift = Drift::of(&live, &desired.model, session.major);
     let subject = report::DriftSubject {

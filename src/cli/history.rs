@@ -1,6 +1,6 @@
 //! `pgplumb history`.
 
-use super::common::{Env, TargetArgs};
+use super::arguments::{Env, TargetArgs};
 use super::Outcome;
 use crate::apply::journal;
 use crate::engine;

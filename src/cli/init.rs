@@ -1,6 +1,6 @@
 //! `pgplumb init`.
 
-use super::common::{Env, TargetArgs};
+use super::arguments::{Env, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
 use crate::{compile::lock, engine, inspect};
@@ -68,7 +68,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     lock::store(&lock::path_of(&declaration), &read.lock(&declaration, &files)?)?;
     lock::store(&settings, SETTINGS)?;
     for path in inspect::left_over(&declaration, &files) {
-        env.terminal.progress(&format!("note: {path} was there before and still belongs to the declaration: the lock is stale"));
+        env.terminal.progress(&format!(
+            "note: {path} was there before and still belongs to the declaration: the lock is stale"
+        ));
     }
     for note in &notes {
         env.terminal.progress(&format!("not in the declaration: {note}"));

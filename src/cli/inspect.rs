@@ -1,6 +1,6 @@
 //! `pgplumb inspect`.
 
-use super::common::{Env, TargetArgs};
+use super::arguments::{Env, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
 use crate::{compile::lock, engine, inspect};

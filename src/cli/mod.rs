@@ -1,9 +1,9 @@
 //! The command line: one file per command, each with its arguments and a call. No logic.
 
 mod apply;
+mod arguments;
 mod audit;
 mod check;
-mod common;
 mod compile;
 mod completion;
 mod drift;
@@ -84,7 +84,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         .enable_all()
         .build()
         .map_err(|e| Error::new(format!("cannot start the runtime: {e}")))?;
-    let env = common::Env { terminal: &terminal, project: &settings };
+    let env = arguments::Env { terminal: &terminal, project: &settings };
     let command = async {
         match &cli.command {
             Command::Init(args) => init::run(args, &env).await,

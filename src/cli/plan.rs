@@ -1,6 +1,6 @@
 //! `pgplumb plan`.
 
-use super::common::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
 use crate::{compile::lock, engine, plan, report};

@@ -1,6 +1,6 @@
 //! `pgplumb show`.
 
-use super::common::Env;
+use super::arguments::Env;
 use super::Outcome;
 use crate::error::Result;
 use crate::report;
@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, env: &Env) -> Result<Outcome> {
-    let plan = super::common::read_plan(&args.file)?;
+    let plan = super::arguments::read_plan(&args.file)?;
     let view = if args.undo { report::way_back } else { report::plan };
     env.terminal.print(&view(&plan, args.format, env.terminal.color))?;
     Ok(Outcome::Agreement)

@@ -1,14 +1,15 @@
 //! Runs what a model or a declaration creates in a scratch database, in the order that plans use.
 
+use super::mistakes::{Failure, Mistakes};
 use crate::catalog::{Session, Surroundings, Unmanaged};
 use crate::declare::Declaration;
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node, Spec};
 use crate::plan::{self, Input};
 use crate::sql::Ident;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// Roles that drafts name: they must exist before grants and policies can name them.
 pub fn roles(drafts: &[Draft]) -> Vec<String> {
@@ -85,40 +86,91 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
 
 /// Builds drafts. All independent mistakes are reported, each where it was written.
 pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> {
-    let drafts = &declaration.drafts;
+    let whole = Model::new(declaration.drafts.iter().map(|d| closed(d, bare(&d.node))).collect());
+    prepare(session, &declaration.settings.schemas).await?;
+    let mut mistakes = Mistakes::default();
+    loop {
+        let model = mistakes.without(&whole);
+        session.client.batch_execute("BEGIN").await?;
+        let failures = attempt(session, declaration, &model).await?;
+        if failures.is_empty() && mistakes.is_empty() {
+            return Ok(session.client.batch_execute("COMMIT").await?);
+        }
+        session.client.batch_execute("ROLLBACK").await?;
+        if !mistakes.note(failures, &model) {
+            return Err(mistakes.into_error());
+        }
+    }
+}
+
+/// Builds as much of a model as can be built; what the server refused.
+async fn attempt(session: &Session, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
     let settings = &declaration.settings;
-    let model = Model::new(drafts.iter().map(|d| closed(d, bare(&d.node))).collect());
-    let by_path: HashMap<String, &Draft> = drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    prepare(session, &settings.schemas).await?;
-    session.client.batch_execute("BEGIN").await?;
-    let mut waiting: Vec<plan::Step> = operations(&model, session.major)?.into_iter().filter(|s| !is_given(s)).collect();
+    let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
+    let mut waiting: Vec<plan::Step> = operations(model, session.major)?.into_iter().filter(|s| !is_given(s)).collect();
     let mut done_before = usize::MAX;
-    let mut problems: Vec<(String, Problem)> = Vec::new();
+    let mut refused = Vec::new();
     // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
     // after the others, as long as that helps.
     while !waiting.is_empty() && waiting.len() < done_before {
         done_before = waiting.len();
-        problems.clear();
-        let mut failed = Vec::new();
-        for step in waiting {
-            let draft = by_path.get(&step.at).copied();
-            let home = draft.map_or("public", |d| d.node.address.schema());
-            match run(session, &step, home, settings).await? {
-                None => {}
-                Some((sql, error)) => {
-                    problems.push((step.at.clone(), place(&step, &sql, &error, draft, declaration)));
-                    failed.push(step);
-                }
+        refused.clear();
+        for step in std::mem::take(&mut waiting) {
+            let home = by_path.get(&step.at).map_or("public", |d| d.node.address.schema());
+            if let Some((sql, error)) = run(session, &step, home, settings).await? {
+                refused.push((sql, error));
+                waiting.push(step);
             }
         }
-        waiting = failed;
     }
-    problems.extend(bodies(session, declaration).await?);
-    session.client.batch_execute("COMMIT").await?;
-    if problems.is_empty() {
-        return Ok(());
+    let mut failures = Vec::new();
+    for (step, (sql, error)) in waiting.iter().zip(&refused) {
+        let draft = by_path.get(&step.at).copied();
+        let inside = match (draft, found_inside(sql, error, draft, declaration, model)) {
+            (Some(draft), None) => culprit(session, step, error, draft, declaration, model).await?,
+            (_, found) => found,
+        };
+        failures.push(failure(step, error, draft, inside, declaration));
     }
-    Err(Error::Declaration(root_causes(problems, &model)))
+    failures.extend(bodies(session, declaration).await?);
+    Ok(failures)
+}
+
+/// What of a thing's parts makes its creation fail, where the server does not say: the one without which it
+/// does not fail so.
+async fn culprit(
+    session: &Session,
+    step: &plan::Step,
+    error: &tokio_postgres::Error,
+    draft: &Draft,
+    declaration: &Declaration,
+    model: &Model,
+) -> Result<Option<(Address, Pos)>> {
+    let whole = &draft.node.address;
+    let words = |error: &tokio_postgres::Error| error.as_db_error().map(|db| db.message().to_owned());
+    let alone: Vec<&Node> = model.nodes().iter().filter(|n| n.address.is_within(whole)).collect();
+    // What uses columns is rather at fault than they are.
+    let (columns, others): (Vec<&Node>, Vec<&Node>) =
+        alone.iter().copied().filter(|n| n.address != *whole).partition(|n| n.address.kind() == "column");
+    // First everything, to see that it fails so by itself.
+    for part in std::iter::once(None).chain(others.into_iter().chain(columns).map(Some)) {
+        let left = alone.iter().filter(|n| part.is_none_or(|p| !n.address.is_within(&p.address)));
+        let Ok(steps) = operations(&Model::new(left.map(|n| (*n).clone()).collect()), session.major) else { continue };
+        let Some(trial) = steps.into_iter().find(|s| s.at == step.at) else { continue };
+        session.client.batch_execute("SAVEPOINT trial").await?;
+        let refused = run(session, &trial, whole.schema(), &declaration.settings).await?;
+        session.client.batch_execute("ROLLBACK TO trial; RELEASE trial").await?;
+        let same = refused.is_some_and(|(_, e)| words(&e) == words(error));
+        match part {
+            None if !same => return Ok(None),
+            Some(part) if !same => {
+                let draft = declaration.drafts.iter().find(|d| d.node.address == part.address);
+                return Ok(draft.map(|d| (d.node.address.clone(), d.pos.clone())));
+            }
+            None | Some(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Runs a step under the names that its schema sees; on failure, the statement and the server's error.
@@ -149,7 +201,7 @@ async fn run(
 }
 
 /// Validates string bodies now that everything they may mention is there.
-async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<(String, Problem)>> {
+async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<Failure>> {
     let mut problems = Vec::new();
     let schemas = &declaration.settings.schemas;
     let rows = session
@@ -184,7 +236,12 @@ async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<(Str
             });
             let pos = draft.map_or_else(|| declaration.sources.start(), |d| d.pos.clone());
             let words = Error::from(error).to_string();
-            problems.push((parent.child("function", &name).path(), Problem::new(&pos, format!("body of {name}: {words}"))));
+            problems.push(Failure {
+                of: draft.map_or_else(String::new, |d| d.node.address.path()),
+                culprit: None,
+                problem: Problem::new(&pos, format!("body of {name}: {words}")),
+                message: words,
+            });
             session.client.batch_execute("ROLLBACK TO body").await?;
         }
         session.client.batch_execute("ROLLBACK TO body").await?;
@@ -192,21 +249,42 @@ async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<(Str
     Ok(problems)
 }
 
-/// The place in the YAML that an error comes from: the fragment in which the server points, else the
-/// fragment that holds the name it complains about, else where the thing is declared.
-fn place(step: &plan::Step, sql: &str, error: &tokio_postgres::Error, draft: Option<&Draft>, declaration: &Declaration) -> Problem {
-    use tokio_postgres::error::ErrorPosition;
+/// A refusal with its place in the YAML: the part that is at fault, else where the thing is declared.
+fn failure(
+    step: &plan::Step,
+    error: &tokio_postgres::Error,
+    draft: Option<&Draft>,
+    inside: Option<(Address, Pos)>,
+    declaration: &Declaration,
+) -> Failure {
     let message = error.as_db_error().map_or_else(|| error.to_string(), |db| {
         let detail = db.detail().map(|d| format!("; {d}")).unwrap_or_default();
         format!("{} ({}){detail}", db.message(), db.code().code())
     });
-    let hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
-    let Some(draft) = draft else {
-        return Problem::new(&declaration.sources.start(), format!("{}: {message}", step.address));
+    let own = || draft.map(|d| (d.node.address.clone(), d.pos.clone()));
+    let (culprit, words, pos) = match inside.or_else(own) {
+        Some((address, pos)) => (Some(address.clone()), address.to_string(), pos),
+        None => (plan::address_of(&step.at), step.address.clone(), declaration.sources.start()),
     };
+    let mut problem = Problem::new(&pos, format!("{words}: {message}"));
+    problem.hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
+    Failure { of: step.at.clone(), culprit, message, problem }
+}
+
+/// The part at fault that the server points at: the fragment that holds the position, else the part that bears
+/// the name it complains about.
+fn found_inside(
+    sql: &str,
+    error: &tokio_postgres::Error,
+    draft: Option<&Draft>,
+    declaration: &Declaration,
+    model: &Model,
+) -> Option<(Address, Pos)> {
+    use tokio_postgres::error::ErrorPosition;
+    let (db, draft) = (error.as_db_error()?, draft?);
     // Riders are written inside the statement of their parent.
-    let within = |d: &&Draft| d.node.address.is_within(&draft.node.address);
-    let at = match error.as_db_error().and_then(|db| db.position()) {
+    let within = |d: &&Draft| d.node.address.is_within(&draft.node.address) && model.get(&d.node.address).is_some();
+    let at = match db.position() {
         Some(ErrorPosition::Original(position)) => {
             let chars = usize::try_from(*position).unwrap_or(1).saturating_sub(1);
             sql.char_indices().nth(chars).map(|(byte, _)| byte)
@@ -214,44 +292,22 @@ fn place(step: &plan::Step, sql: &str, error: &tokio_postgres::Error, draft: Opt
         _ => None,
     };
     let mut found = None;
-    let mut best = usize::MAX;
+    // The longest text that stands there: short ones stand in many places.
+    let mut longest = 0;
     for candidate in declaration.drafts.iter().filter(within) {
         for (fragment, scalar) in &candidate.fragments {
             let Some(scalar) = scalar else { continue };
             for (start, _) in sql.match_indices(&fragment.text) {
                 let Some(at) = at.filter(|at| (start..start + fragment.text.len()).contains(at)) else { continue };
-                if fragment.text.len() < best {
-                    best = fragment.text.len();
+                if fragment.text.len() > longest {
+                    longest = fragment.text.len();
                     let inside = scalar.text.find(&fragment.text).unwrap_or(0) + (at - start);
                     found = Some((candidate.node.address.clone(), scalar.position_of(inside)));
                 }
             }
         }
     }
-    let quoted: Option<String> = message.split('"').nth(1).map(str::to_owned);
-    if let (None, Some(name)) = (&found, quoted) {
-        let named = declaration.drafts.iter().filter(within).find(|d| d.node.address != draft.node.address && d.node.address.name() == name);
-        found = named.map(|d| (d.node.address.clone(), d.pos.clone()));
-    }
-    let (address, pos) = found.unwrap_or_else(|| (draft.node.address.clone(), draft.pos.clone()));
-    let mut problem = Problem::new(&pos, format!("{address}: {message}"));
-    problem.hint = hint;
-    problem
-}
-
-/// Leaves out what failed only because something else did.
-fn root_causes(problems: Vec<(String, Problem)>, model: &Model) -> Vec<Problem> {
-    let failed: HashSet<&str> = problems.iter().map(|(path, _)| path.as_str()).collect();
-    let follows = |path: &str| {
-        let Some(node) = model.nodes().iter().find(|n| n.address.path() == path) else { return false };
-        let parent = node.address.parent();
-        node.needs.iter().chain(parent.iter()).any(|need| need.path() != path && failed.contains(need.path().as_str()))
-    };
-    let mut list: Vec<Problem> = problems.iter().filter(|(path, _)| !follows(path)).map(|(_, p)| p.clone()).collect();
-    if list.is_empty() {
-        list = problems.into_iter().map(|(_, p)| p).collect();
-    }
-    list.sort();
-    list.dedup();
-    list
+    let name = db.message().split('"').nth(1).filter(|_| found.is_none());
+    let named = |d: &&Draft| d.node.address != draft.node.address && name == Some(d.node.address.name());
+    found.or_else(|| declaration.drafts.iter().filter(within).find(named).map(|d| (d.node.address.clone(), d.pos.clone())))
 }

@@ -59,8 +59,8 @@ struct Line<'a> {
     grants: Option<Box<Grants>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     order: u32,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    needs: Vec<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    needs: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hints: Option<Box<Hints>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -132,18 +132,35 @@ impl Lock {
         self.header.sources.iter().map(|(path, _)| path.as_str()).filter(move |p| !is_yaml(p))
     }
 
-    /// The model for one major. Errors: a line that is none.
-    pub fn model(&self, major: u32) -> Result<Model> {
+    /// The model for one major. Without `deep`, dependencies are left out: a comparison needs none, and they
+    /// are most of the lock. Errors: a line that is none.
+    pub fn model(&self, major: u32, deep: bool) -> Result<Model> {
         let mut nodes = Vec::new();
         for text in self.text[self.body..].lines() {
-            let line: Line = serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))?;
-            if !line.pg.is_empty() && !line.pg.contains(&major) {
-                continue;
-            }
-            nodes.push(line.node()?);
+            nodes.extend(node(text, major, deep)?);
         }
         Ok(Model::new(nodes))
     }
+
+    /// What has to be known before a database is read: the nodes whose path holds one of these words.
+    pub fn some(&self, major: u32, words: &[&str]) -> Result<Vec<Node>> {
+        let mut nodes = Vec::new();
+        for text in self.text[self.body..].lines() {
+            let path = text.strip_prefix("{\"at\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            if words.iter().any(|word| path.contains(word)) {
+                nodes.extend(node(text, major, true)?);
+            }
+        }
+        Ok(nodes)
+    }
+}
+
+fn node(text: &str, major: u32, deep: bool) -> Result<Option<Node>> {
+    let line: Line = serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))?;
+    if !line.pg.is_empty() && !line.pg.contains(&major) {
+        return Ok(None);
+    }
+    line.node(deep).map(Some)
 }
 
 fn address(path: &str) -> Result<Address> {
@@ -151,8 +168,12 @@ fn address(path: &str) -> Result<Address> {
 }
 
 impl Line<'_> {
-    fn node(self) -> Result<Node> {
+    fn node(self, deep: bool) -> Result<Node> {
         let Self { at, pg: _, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = self;
+        let needs: Vec<Cow<'_, str>> = match needs.filter(|_| deep) {
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|e| Error::new(format!("{at}: {e}")))?,
+            None => Vec::new(),
+        };
         Ok(Node {
             address: address(&at)?,
             spec: Spec::from_json(spec.get()),
@@ -176,6 +197,8 @@ fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
     let Node { address, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = node;
     let fail = |e: serde_json::Error| Error::new(format!("{address} cannot be written to the lock: {e}"));
     let raw: &RawValue = serde_json::from_str(spec.as_json()).map_err(fail)?;
+    let paths: Vec<String> = needs.iter().map(Address::path).collect();
+    let needs = (!paths.is_empty()).then(|| serde_json::value::to_raw_value(&paths)).transpose().map_err(fail)?;
     let line = Line {
         at: Cow::Owned(address.path()),
         pg,
@@ -184,7 +207,7 @@ fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
         comment: comment.as_deref().map(Cow::Borrowed),
         grants: grants.clone(),
         order: *order,
-        needs: needs.iter().map(|n| Cow::Owned(n.path())).collect(),
+        needs: needs.as_deref(),
         hints: hints.clone(),
         prints: prints.clone(),
         old_prints: old_prints.clone(),

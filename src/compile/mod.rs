@@ -6,6 +6,7 @@
 
 mod build;
 pub mod lock;
+mod mistakes;
 mod scratch;
 pub mod server;
 
@@ -129,6 +130,12 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
                 }
             }
         }
+        // So does what was written, where a server printed it before it was declared.
+        if let Some(draft) = written.get(&node.address) {
+            if let (Ok(a), Ok(b)) = (draft.spec.read(), node.spec.read()) {
+                pair(&a, &b, &mut prints);
+            }
+        }
         prints.sort();
         prints.dedup();
         node.prints = prints;
@@ -138,6 +145,10 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
             node.comment = draft.comment.clone();
             node.grants = draft.grants.clone();
             if let (Some(grants), Some(on)) = (&mut node.grants, kinds::kind_of(&node.address).grantable(draft, major)) {
+                // An owner that holds everything goes without saying.
+                let owner = draft.owner.as_deref();
+                let all = |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
+                grants.0.retain(|role, held| Some(role.as_str()) != owner || !all(held));
                 // `all` is what the server's major knows.
                 grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));
             }

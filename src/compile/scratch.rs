@@ -7,6 +7,7 @@ use crate::catalog::Session;
 use crate::error::{Error, Result};
 use crate::sql::Ident;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where scratch databases live.
 #[derive(Clone, Debug)]
@@ -29,6 +30,9 @@ pub struct Scratch {
 
 /// Names of scratch databases on shared servers start so, and end in the process and a count.
 const PREFIX: &str = "pgplumb_scratch_";
+
+/// Databases that this process made.
+static MADE: AtomicU64 = AtomicU64::new(1);
 
 impl Scratch {
     /// Opens a place for a server major and the extensions that will be needed.
@@ -91,7 +95,8 @@ impl Scratch {
     /// A new empty database and a session in it.
     pub async fn database(&mut self) -> Result<Session> {
         let admin = Session::open(&self.admin).await?;
-        let name = format!("{PREFIX}{}_{}", std::process::id(), self.databases.len() + 1);
+        let count = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}_{count}", std::process::id());
         let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", Ident(&name));
         admin.client.batch_execute(&sql).await.map_err(|e| {
             Error::from(e).while_("creating a scratch database").with_hint("scratch needs CREATEDB: use another role, or a local server")

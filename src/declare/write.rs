@@ -45,7 +45,8 @@ pub struct File {
 
 /// The declaration of a model as read from a server of this major. `notes` are said as comments.
 pub fn document(model: &Model, major: u32, schemas: &[String], notes: &[String]) -> Document {
-    let writer = Writer { model, major, default_schema: schemas.first().map_or("", String::as_str), owner: usual_owner(model) };
+    let writer =
+        Writer { model, major, default_schema: schemas.first().map_or("", String::as_str), owner: usual_owner(model) };
     let mut settings = Mapping::new();
     settings.insert("pgplumb".into(), 1.into());
     settings.insert("postgres".into(), major.into());
@@ -63,7 +64,8 @@ pub fn as_declared(mut node: Node, major: u32) -> Node {
         node.owner = None;
     }
     let grantable = kind.grantable(&node, major);
-    let differ = node.grants.as_deref().zip(grantable).is_some_and(|(grants, on)| *grants != facet::default_grants(&on));
+    let differ =
+        node.grants.as_deref().zip(grantable).is_some_and(|(grants, on)| *grants != facet::default_grants(&on));
     if !differ && !kind.is_given(&node) {
         node.grants = None;
     }
@@ -153,7 +155,9 @@ impl Writer<'_> {
         for (section, kind) in sections {
             let mut own: Vec<&Node> = nodes.iter().copied().filter(|n| n.address.kind() == kind.name()).collect();
             own.sort_by(|a, b| (a.order, &a.address).cmp(&(b.order, &b.address)));
-            let written = own.iter().filter_map(|node| Some((kind.key(node, self.default_schema), self.thing(kind, node, false)?)));
+            let written = own
+                .iter()
+                .filter_map(|node| Some((kind.key(node, self.default_schema), self.thing(kind, node, false)?)));
             let mut written = written.peekable();
             if written.peek().is_none() {
                 continue;
@@ -213,7 +217,12 @@ impl Document {
             } else if section.apart {
                 for (key, value) in &section.things {
                     let mut text = modeline("../");
-                    emit::named(&mut text, section.key, &Value::Mapping([(key.as_str().into(), value.clone())].into_iter().collect()), 0);
+                    emit::named(
+                        &mut text,
+                        section.key,
+                        &Value::Mapping([(key.as_str().into(), value.clone())].into_iter().collect()),
+                        0,
+                    );
                     files.push(File { path: paths.within(section.key, key), text });
                 }
             } else {
@@ -239,7 +248,10 @@ impl Document {
         }
         out.push_str("\n# There is more in this database, which a declaration cannot hold; it is left alone:\n");
         for note in &self.notes {
-            let line: String = note.chars().map(|c| if c.is_control() || ('\u{2028}'..='\u{202E}').contains(&c) { '?' } else { c }).collect();
+            let line: String = note
+                .chars()
+                .map(|c| if c.is_control() || ('\u{2028}'..='\u{202E}').contains(&c) { '?' } else { c })
+                .collect();
             out.push_str(&format!("#   {line}\n"));
         }
     }

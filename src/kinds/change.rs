@@ -121,12 +121,14 @@ pub struct Change {
     pub data: bool,
     /// Must be committed before anything that uses its result (a new enum value).
     pub commit_after: bool,
+    /// Comes in a transaction of its own at the end: a scan that must not prolong the locks before it.
+    pub deferred: bool,
 }
 
 impl Change {
     /// A statement and its lock; hazards are added with [`Change::hazard`].
     pub fn new(sql: impl Into<String>, lock: Lock, on: &[Address]) -> Self {
-        Self { sql: sql.into(), lock, on: on.to_vec(), hazards: Vec::new(), data: false, commit_after: false }
+        Self { sql: sql.into(), lock, on: on.to_vec(), hazards: Vec::new(), data: false, commit_after: false, deferred: false }
     }
 
     pub fn hazard(mut self, hazard: Hazard, reason: impl Into<String>) -> Self {
@@ -140,6 +142,12 @@ impl Change {
         } else {
             self
         }
+    }
+
+    /// Marks a statement that waits for the end.
+    pub fn deferred(mut self) -> Self {
+        self.deferred = true;
+        self
     }
 
     /// Marks a statement that reads or writes rows.

@@ -136,11 +136,10 @@ impl Kind for Check {
             return vec![key::add(node, &definition, Lock::AccessExclusive)];
         }
         // New rows are tested from here on; the scan of old ones then holds nobody up.
-        let mut unvalidated = key::add(node, &format!("{definition} NOT VALID"), Lock::AccessExclusive);
+        let unvalidated = key::add(node, &format!("{definition} NOT VALID"), Lock::AccessExclusive);
         if spec.not_valid {
             return vec![unvalidated];
         }
-        unvalidated.commit_after = true;
         vec![unvalidated, validate(node, live)]
     }
 
@@ -194,5 +193,5 @@ impl Kind for Check {
 }
 
 fn validate(node: &Node, live: bool) -> Change {
-    key::validate(node).hazard_if(live, Hazard::MayFailOnData, "rows that do not satisfy it make it fail")
+    key::validate(node).hazard_if(live, Hazard::MayFailOnData, "rows that do not satisfy it make it fail").deferred()
 }

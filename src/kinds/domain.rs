@@ -173,7 +173,7 @@ impl Difference {
 fn alter(old: &DomainSpec, new: &DomainSpec, node: &Node, scope: &Scope) -> Alter {
     let DomainSpec { ty, default, not_null: _, not_null_name: _, collation, checks: _ } = new;
     if *ty != old.ty || *collation != old.collation {
-        return Alter::Replace;
+        return swap(node, scope);
     }
     let mut difference = Difference::new();
     if *default != old.default {
@@ -220,15 +220,29 @@ fn lift(node: &Node, spec: &DomainSpec, below: &Address, scope: &Scope) -> Rebin
     Rebind::Lift { before: before.changes, after: after.changes }
 }
 
-/// Makes the domain anew over a swapped type, and moves its columns over.
-fn move_over(node: &Node, below: &Address, scope: &Scope) -> Rebind {
+/// The name of the old domain while its users move over.
+fn aside(name: &str) -> String {
     const SUFFIX: &str = "__pgplumb_old";
-    let (schema, name) = (node.address.schema(), node.address.name());
     let mut end = name.len().min(LONGEST - SUFFIX.len());
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    let aside = format!("{}{SUFFIX}", &name[..end]);
+    format!("{}{SUFFIX}", &name[..end])
+}
+
+/// Moves the old domain aside and creates the new one, which the columns then move over to.
+fn swap(node: &Node, scope: &Scope) -> Alter {
+    let aside = aside(node.address.name());
+    let plain = |sql: String| Change::new(sql, Lock::None, &[]);
+    let mut begin = vec![plain(format!("ALTER {} RENAME TO {}", Domain.phrase(node), Ident(&aside)))];
+    begin.extend(Domain.create(node, &[], scope));
+    Alter::Swap { begin, end: vec![plain(format!("DROP DOMAIN {}", qualified(node.address.schema(), &aside)))] }
+}
+
+/// Makes the domain anew over a swapped type, and moves its columns over.
+fn move_over(node: &Node, below: &Address, scope: &Scope) -> Rebind {
+    let aside = aside(node.address.name());
+    let schema = node.address.schema();
     let mut wanted = scope.desired.get(&node.address).unwrap_or(node).clone();
     wanted.owner = wanted.owner.or_else(|| node.owner.clone());
     wanted.grants = wanted.grants.or_else(|| node.grants.clone());

@@ -297,8 +297,46 @@ pub fn alter(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<Chan
     }
     if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major)) {
         changes.extend(grant_changes(before, wanted, &grantable, new.owner.as_deref().or(old.owner.as_deref()), true));
+        changes.extend(taken_along(before, wanted, new, scope));
     }
     changes
+}
+
+/// A REVOKE on a relation takes the same privilege on its columns along (manual, REVOKE): columns that keep it
+/// get it again.
+fn taken_along(before: &Grants, wanted: &Grants, relation: &Node, scope: &Scope) -> Vec<Change> {
+    let names = |grants: &Grants, role: &str| -> BTreeSet<String> {
+        grants.0.get(role).into_iter().flatten().map(|p| p.name.clone()).collect()
+    };
+    let mut changes = Vec::new();
+    for child in scope.actual.children(&relation.address) {
+        let kept = scope.desired.get(&child.address).and_then(|n| n.grants.as_deref()).or(child.grants.as_deref());
+        let on = super::kind_of(&child.address).grantable(child, scope.major).filter(|on| on.column.is_some());
+        let (Some(has), Some(kept), Some(on)) = (child.grants.as_deref(), kept, on) else { continue };
+        let mut without = has.clone();
+        for (role, held) in &mut without.0 {
+            let (was, is) = (names(before, role), names(wanted, role));
+            held.retain(|p| !was.contains(&p.name) || is.contains(&p.name));
+        }
+        let again = Grants(kept.0.iter().filter_map(|(role, held)| {
+            let had = has.0.get(role)?;
+            Some((role.clone(), held.iter().filter(|p| had.contains(p)).cloned().collect()))
+        }).collect());
+        if without != *has {
+            changes.extend(grant_changes(&without, &union(&without, &again), &on, None, false));
+        }
+    }
+    changes
+}
+
+/// What is held in either.
+fn union(one: &Grants, other: &Grants) -> Grants {
+    let mut all = one.clone();
+    for (role, held) in &other.0 {
+        let into = all.0.entry(role.clone()).or_default();
+        into.extend(held.iter().filter(|p| !one.0.get(role).is_some_and(|there| there.contains(p))).cloned());
+    }
+    all
 }
 
 /// Whether facets differ in what is managed.

@@ -258,11 +258,10 @@ impl Kind for ForeignKey {
             return vec![add(&definition)];
         }
         // New rows are tested from here on; the search for the others' targets then holds nobody up.
-        let mut unvalidated = add(&format!("{definition} NOT VALID"));
+        let unvalidated = add(&format!("{definition} NOT VALID"));
         if spec.not_valid {
             return vec![unvalidated];
         }
-        unvalidated.commit_after = true;
         vec![unvalidated, validate(node, live)]
     }
 
@@ -383,7 +382,7 @@ fn push_target(change: &mut Change, spec: &ForeignKeySpec) {
 }
 
 fn validate(node: &Node, live: bool) -> Change {
-    key::validate(node).hazard_if(live, Hazard::MayFailOnData, "rows that refer to nothing make it fail")
+    key::validate(node).hazard_if(live, Hazard::MayFailOnData, "rows that refer to nothing make it fail").deferred()
 }
 
 /// Whether the question can be put to the live data: all columns are there with the types they will

@@ -123,7 +123,9 @@ impl Kind for PrimaryKey {
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
-        key::slots_with_index(node)
+        // A table has one primary key, whatever its name.
+        let only = node.address.parent().map(|table| ("primary key".to_owned(), table.path()));
+        key::slots_with_index(node).into_iter().chain(only).collect()
     }
 
     fn rebind(&self, _node: &Node, _below: &Address, cause: Cause, _scope: &Scope) -> Rebind {

@@ -38,13 +38,11 @@ pub fn kind_of(address: &Address) -> &'static dyn Kind {
     find(address.kind()).unwrap_or(KINDS[0])
 }
 
-/// The kind that a path segment such as `primary key orders_pkey` starts with.
-pub fn kind_of_path(segment: &str) -> Option<&'static str> {
-    KINDS
-        .iter()
-        .map(|k| k.name())
-        .filter(|name| segment.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))
-        .max_by_key(|name| name.len())
+/// The kind that a path such as `primary key orders_pkey` starts with.
+pub fn kind_of_path(path: &str) -> Option<&'static str> {
+    let starts = |name: &str| path.as_bytes().get(name.len()) == Some(&b' ') && path.starts_with(name);
+    // No kind's name is another's with a word behind it.
+    KINDS.iter().map(|k| k.name()).find(|name| starts(name))
 }
 
 /// The sections that kinds have under a parent kind ("" for the top of a declaration).

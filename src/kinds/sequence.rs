@@ -261,6 +261,14 @@ fn own(kind: &Sequence, node: &Node, old: Option<&Node>, spec: &SequenceSpec, sc
     changes
 }
 
+/// Whether its column, which was an identity, makes it when it ceases to be one.
+fn made_by_column(node: &Node, scope: &Scope) -> bool {
+    let spec = scope.desired.get(&node.address).unwrap_or(node).spec.read::<SequenceSpec>();
+    let column = spec.ok().and_then(|spec| spec.owner_column());
+    scope.actual.get(&node.address).is_none()
+        && column.is_some_and(|c| is_identity(&c, scope.actual) && !is_identity(&c, scope.desired))
+}
+
 impl Kind for Sequence {
     fn name(&self) -> &'static str {
         "sequence"
@@ -388,9 +396,7 @@ impl Kind for Sequence {
     fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<SequenceSpec>() else { return Vec::new() };
         // A column that was an identity makes its sequence itself when it ceases to be one.
-        let made_by_column =
-            spec.owner_column().is_some_and(|c| is_identity(&c, scope.actual) && !is_identity(&c, scope.desired));
-        if made_by_column {
+        if made_by_column(node, scope) {
             return Vec::new();
         }
         let SequenceSpec { ty, options, unlogged, owned_by } = &spec;
@@ -450,7 +456,7 @@ impl Kind for Sequence {
                 "a crash of the server sets it back to its start",
             ));
         }
-        if *owned_by != before.owned_by {
+        if *owned_by != before.owned_by && !made_by_column(new, scope) {
             changes.extend(own(self, new, Some(old), &after, scope));
         }
         Alter::InPlace(changes)

@@ -114,44 +114,45 @@ impl Address {
         path
     }
 
-    /// Reads what [`Address::path`] wrote; `kinds` tells kinds from names, because some kinds are
-    /// written in two words. None if the text is no address.
+    /// Reads what [`Address::path`] wrote; `kinds` gives the kind that a segment starts with, because some
+    /// kinds are written in two words. None if the text is no address.
     pub fn parse<'k>(path: &str, kinds: impl Fn(&str) -> Option<&'k str>) -> Option<Self> {
-        let mut address: Option<Self> = None;
-        for segment in split_path(path)? {
-            let kind = kinds(&segment)?;
-            let name = segment.get(kind.len() + 1..)?;
-            address = Some(match address {
-                Some(parent) => parent.child(kind, name),
-                None => Self::root(kind, name),
-            });
-        }
-        address
-    }
-}
-
-fn split_path(path: &str) -> Option<Vec<String>> {
-    let mut segments = vec![String::new()];
-    let mut chars = path.chars();
-    while let Some(c) = chars.next() {
-        if c == '/' {
-            segments.push(String::new());
-            continue;
-        }
-        let segment = segments.last_mut()?;
-        if c != '\\' {
-            segment.push(c);
-            continue;
-        }
-        match chars.next()? {
-            'u' => {
-                let digits: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
-                segment.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
+        let mut parts = String::with_capacity(path.len());
+        let mut rest = path;
+        loop {
+            let kind = kinds(rest)?;
+            if !parts.is_empty() {
+                parts.push(SEPARATOR);
             }
-            c => segment.push(c),
+            parts.push_str(kind);
+            parts.push(SEPARATOR);
+            rest = rest.get(kind.len() + 1..)?;
+            let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+            parts.push_str(&rest[..end]);
+            rest = &rest[end..];
+            while let Some(escaped) = rest.strip_prefix('\\') {
+                let mut chars = escaped.chars();
+                match chars.next()? {
+                    'u' => {
+                        let digits = escaped.get(2..escaped.find('}')?)?;
+                        parts.push(char::from_u32(u32::from_str_radix(digits, 16).ok()?)?);
+                        rest = &escaped[digits.len() + 3..];
+                    }
+                    c => {
+                        parts.push(c);
+                        rest = chars.as_str();
+                    }
+                }
+                let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+                parts.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
+            match rest.strip_prefix('/') {
+                Some(more) => rest = more,
+                None => return Some(Self(parts.into())),
+            }
         }
     }
-    Some(segments)
 }
 
 /// The short form for people: `column app.orders.total`, with names quoted where SQL would.

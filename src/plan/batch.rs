@@ -2,6 +2,7 @@
 
 use super::expand::fates;
 use super::file::{Batch, HazardNote, Step, TableLock};
+use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::rename::{moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
@@ -26,6 +27,8 @@ pub struct Built {
     pub touched: BTreeSet<Address>,
     /// The model that the plan leaves behind.
     pub after: Model,
+    /// The paths that each batch but the last changes.
+    pub changed: Vec<BTreeSet<String>>,
 }
 
 /// Plans the way from the actual to the desired model, and back.
@@ -33,16 +36,29 @@ pub fn build(input: &Input) -> Result<Built> {
     let mut built = forward(input)?;
     let mut before = input.actual.clone();
     let none = Unmanaged::default();
+    let mut changed = Vec::new();
     for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
         let back = Input { actual: &after, desired: &before, unmanaged: &none, surroundings: input.surroundings, major: input.major };
         match forward_named(&back, &batch.renames) {
             Ok(undo) => batch.batch.undo = undo.batches.into_iter().map(|b| b.batch).collect(),
             Err(error) => batch.batch.no_undo = Some(error.to_string()),
         }
+        changed.push(changes(&before, &after, &batch.renames));
         before = after;
     }
+    changed.pop();
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
-    Ok(Built { batches, touched: built.touched, after: before })
+    Ok(Built { batches, touched: built.touched, after: before, changed })
+}
+
+/// The paths that a batch changes: where the models differ, and what prints the name of something renamed.
+fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTreeSet<String> {
+    let mut paths = fingerprint::changed(before, after);
+    for (new, _) in renames {
+        let prints = |node: &&crate::model::Node| node.needs.iter().any(|need| need.is_within(new));
+        paths.extend(after.nodes().iter().filter(prints).map(|node| node.address.path()));
+    }
+    paths
 }
 
 /// The steps alone, in one row: what scratch runs.
@@ -143,10 +159,8 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let mut validations: Vec<Step> = Vec::new();
     let mut validation_locks = BTreeMap::new();
     for op in &ops {
-        // What follows a change that has to be committed first, such as a validation, comes at the end.
-        let last = op.changes.iter().rposition(|c| c.commit_after);
-        let (now, later) = op.changes.split_at(last.map_or(op.changes.len(), |at| at + 1));
-        let ends = last.is_some() && later.is_empty();
+        let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
+        let ends = now.iter().any(|c| c.commit_after);
         if pending && !ends {
             states.push(state.model(renamed));
             cuts.push(std::mem::take(&mut cut));
@@ -154,12 +168,12 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         }
         pending |= ends;
         if !now.is_empty() {
-            cut.note_locks(now);
-            cut.batch.steps.push(step(verb(op), &op.address, now, &sizes));
+            cut.note_locks(&now);
+            cut.batch.steps.push(step(verb(op), &op.address, &now, &sizes));
         }
         if !later.is_empty() {
-            note_locks(&mut validation_locks, later);
-            validations.push(step("validate", &op.address, later, &sizes));
+            note_locks(&mut validation_locks, &later);
+            validations.push(step("validate", &op.address, &later, &sizes));
         }
         state.apply(op, renamed, input.desired);
     }
@@ -223,7 +237,9 @@ fn merged(old: Option<&Node>, new: &Node) -> Node {
         node.grants = node.grants.or_else(|| old.grants.clone());
         node.order = old.order;
     }
-    node.hints = None;
+    // What became of labels is asked again on the way back.
+    let labels = node.hints.take().map(|hints| hints.labels).filter(|labels| !labels.is_empty());
+    node.hints = labels.map(|labels| Box::new(crate::model::Hints { labels, ..crate::model::Hints::default() }));
     node
 }
 
@@ -242,7 +258,7 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
     on.sort();
     on.dedup();
     let live: Vec<String> =
-        on.into_iter().filter(|a| sizes(a) > 0).map(|a| format!("{a} (about {} rows)", power_of_ten(sizes(a)))).collect();
+        on.into_iter().filter(|a| sizes(a) > 0).map(|a| format!("{a} ({})", size(sizes(a)))).collect();
     let mut hazards: Vec<HazardNote> = Vec::new();
     for (hazard, why) in changes.iter().flat_map(|c| &c.hazards) {
         let rows = changes.iter().flat_map(|c| &c.on).map(sizes).max().unwrap_or(0);
@@ -267,10 +283,14 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
 }
 
 /// 1,234 rows are about 1000.
-fn power_of_ten(rows: u64) -> String {
+fn size(rows: u64) -> String {
     let mut power = 1u64;
     while power.saturating_mul(10) <= rows {
         power = power.saturating_mul(10);
     }
-    power.to_string()
+    if power == 1 {
+        "a few rows".into()
+    } else {
+        format!("about {power} rows")
+    }
 }

@@ -15,6 +15,9 @@ pub struct Fingerprints {
     pub things: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub default_privileges: Vec<String>,
+    /// What each batch but the last changes, by path: no longer to be found as it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<BTreeSet<String>>,
 }
 
 /// The digest of one node as it is, dependencies aside.
@@ -41,6 +44,16 @@ pub fn spec_fingerprint(node: Option<&Node>) -> String {
     node.map_or_else(|| ABSENT.to_owned(), digest)
 }
 
+/// The paths at which two models differ.
+pub fn changed(before: &Model, after: &Model) -> BTreeSet<String> {
+    let same = |a: &Node, b: &Node| a.spec == b.spec && a.owner == b.owner && a.comment == b.comment && a.grants == b.grants;
+    let not_in = |one: &Model, other: &Model| {
+        let differs = |node: &&Node| other.get(&node.address).is_none_or(|there| !same(node, there));
+        one.nodes().iter().filter(differs).map(|node| node.address.path()).collect::<Vec<_>>()
+    };
+    not_in(before, after).into_iter().chain(not_in(after, before)).collect()
+}
+
 /// The fingerprints of what a plan touches and of what depends on it.
 pub fn fingerprints(touched: &BTreeSet<Address>, actual: &Model, surroundings: &Surroundings) -> Fingerprints {
     let mut addresses = touched.clone();
@@ -61,5 +74,6 @@ pub fn fingerprints(touched: &BTreeSet<Address>, actual: &Model, surroundings: &
     Fingerprints {
         things: addresses.iter().map(|a| (a.path(), fingerprint(actual.get(a)))).collect(),
         default_privileges: surroundings.default_acl.clone(),
+        changed: Vec::new(),
     }
 }

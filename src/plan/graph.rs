@@ -146,7 +146,10 @@ fn create<'a>(ops: &mut Vec<Op<'a>>, kind: &dyn Kind, new: &'a Node, fates: &Fat
     riders.sort_by_key(|(child, _)| (kinds::rank(child.address.kind()), child.order));
     let written: Vec<&Node> = riders.iter().map(|(child, lesser)| lesser.as_ref().unwrap_or(child)).collect();
     let mut changes = kind.create(early.as_ref().unwrap_or(new), &written, scope);
-    changes.extend(facet::create(kind, new, scope));
+    // What is created by an operation on something else has nothing to be changed yet.
+    if !changes.is_empty() {
+        changes.extend(facet::create(kind, new, scope));
+    }
     for (child, _) in &riders {
         changes.extend(facet::create(kinds::kind_of(&child.address), child, scope));
     }
@@ -173,12 +176,15 @@ fn complete<'a>(full: &'a Node, scope: &Scope<'a>) -> Option<Op<'a>> {
 
 fn drop_<'a>(ops: &mut Vec<Op<'a>>, kind: &dyn Kind, old: &'a Node, fates: &Fates<'a>, scope: &Scope<'a>, apart: &Apart, replaces: bool) {
     let address = &old.address;
-    let falls = address.parent().is_some_and(|p| matches!(fates.get(&p), Some(Fate::Drop(_) | Fate::Replace { .. })));
+    // What is in a schema does not fall with it.
+    let takes_along = |above: &Address| above.parent().is_some();
+    let parent = address.parent().filter(takes_along);
+    let falls = parent.is_some_and(|p| matches!(fates.get(&p), Some(Fate::Drop(_) | Fate::Replace { .. })));
     if falls && !apart.unloaded.contains(address) {
         return;
     }
-    let riders = scope.actual.subtree(address).skip(1).map(|n| n.address.clone()).filter(|a| !apart.unloaded.contains(a));
-    let riders = riders.collect();
+    let below = scope.actual.subtree(address).skip(1).filter(|_| takes_along(address)).map(|n| n.address.clone());
+    let riders = below.filter(|a| !apart.unloaded.contains(a)).collect();
     ops.push(Op { riders, replaces, ..op(address, Verb::Drop, kind.drop(old, scope), Some(old), None) });
 }
 
@@ -345,13 +351,24 @@ impl<'o, 'a> Edges<'o, 'a> {
             if leaves {
                 let makers: Vec<usize> = self.makers.get(&need).into_iter().flatten().copied().collect();
                 for maker in makers {
-                    // A drop comes before what it used is altered, but not before the begin of a swap.
-                    if self.ops[maker].verb == Verb::Alter && self.ops[maker].old.is_some() && self.ops[maker].address != op.address {
+                    // A drop comes before what it used is altered or swapped: its own name may have that of a type
+                    // in it. But not before an alter that lets go of what is dropped here.
+                    let lets_go = self.ops[maker].old.is_some_and(|old| {
+                        old.needs.iter().any(|need| op.riders.contains(need) || op.address == *need)
+                    });
+                    let swaps = op.replaces && self.ops[maker].verb == Verb::Create && self.ends_later(&need);
+                    let alters = self.ops[maker].verb == Verb::Alter && self.ops[maker].old.is_some();
+                    if !lets_go && (alters || swaps) && self.ops[maker].address != op.address {
                         self.edge(at, maker);
                     }
                 }
             }
         }
+    }
+
+    /// Whether the old thing at an address is dropped after the new one was created, as in a swap.
+    fn ends_later(&self, address: &Address) -> bool {
+        self.breakers.get(address).into_iter().flatten().any(|at| self.ops[*at].address == *address && !self.ops[*at].replaces)
     }
 
     fn same_address(&mut self, at: usize) {

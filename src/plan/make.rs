@@ -2,7 +2,7 @@
 
 use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Plan, PlanTarget, ReadScope, FORMAT};
-use super::fingerprint::{fingerprints, spec_fingerprint};
+use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
 use super::preflight::{ask, privileges, questions};
 use crate::catalog::{Live, Session, Wanted};
 use crate::error::Result;
@@ -21,7 +21,7 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         surroundings: &live.surroundings,
         major: session.major,
     };
-    let Built { batches, touched, after } = build(&input)?;
+    let Built { batches, touched, after, changed } = build(&input)?;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
         made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
@@ -39,7 +39,7 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         findings: Vec::new(),
         not_checked: live.unchecked.clone(),
         batches,
-        fingerprints: fingerprints(&touched, &live.model, &live.surroundings),
+        fingerprints: Fingerprints { changed, ..fingerprints(&touched, &live.model, &live.surroundings) },
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
     };
     let touched: Vec<Address> = touched.into_iter().collect();

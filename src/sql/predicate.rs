@@ -9,7 +9,9 @@
 
 use super::fragment::{Fragment, Shape};
 use super::parser;
-use pg_query::protobuf::{a_const, AExpr, AExprKind, BoolExprType, BoolTestType, Node, SelectStmt, SubLink, SubLinkType};
+use pg_query::protobuf::{
+    a_const, AExpr, AExprKind, BoolExprType, BoolTestType, Node, SelectStmt, SubLink, SubLinkType,
+};
 use pg_query::NodeEnum;
 use serde_json::Value;
 
@@ -81,7 +83,9 @@ fn wrapped(link: &SubLink) -> Option<&Node> {
 
 fn disjuncts(node: &Node) -> Vec<&Node> {
     match &node.node {
-        Some(NodeEnum::BoolExpr(of)) if of.boolop() == BoolExprType::OrExpr => of.args.iter().flat_map(disjuncts).collect(),
+        Some(NodeEnum::BoolExpr(of)) if of.boolop() == BoolExprType::OrExpr => {
+            of.args.iter().flat_map(disjuncts).collect()
+        }
         Some(NodeEnum::SubLink(link)) => wrapped(link).map_or_else(|| vec![node], disjuncts),
         _ => vec![node],
     }
@@ -163,7 +167,11 @@ impl Reader<'_> {
     }
 
     fn hold_of_operator(&self, node: &Node, of: &AExpr) -> Hold {
-        let differs = operator(of) == "<>" || matches!(of.kind(), AExprKind::AexprDistinct | AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym);
+        let differs = operator(of) == "<>"
+            || matches!(
+                of.kind(),
+                AExprKind::AexprDistinct | AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym
+            );
         if differs {
             return Hold::Free;
         }
@@ -178,7 +186,9 @@ impl Reader<'_> {
     fn hold_of_not(&self, node: &Node) -> Hold {
         match &node.node {
             // `is not distinct from` prints as NOT (... IS DISTINCT FROM ...).
-            Some(NodeEnum::AExpr(of)) if operator(of) == "<>" || of.kind() == AExprKind::AexprDistinct => self.by_mention(node),
+            Some(NodeEnum::AExpr(of)) if operator(of) == "<>" || of.kind() == AExprKind::AexprDistinct => {
+                self.by_mention(node)
+            }
             Some(NodeEnum::AConst(constant)) => match &constant.val {
                 Some(a_const::Val::Boolval(value)) if !value.boolval => Hold::Free,
                 _ => Hold::Holds,

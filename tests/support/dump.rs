@@ -2,7 +2,7 @@
 //!
 //! Two databases may differ in the physical order of columns, which is no drift, and in the order in
 //! which pg_dump breaks ties, and in the order of storage parameters. So the entries are sorted, and so
-//! are the lines inside CREATE TABLE and what stands in WITH.
+//! are the lines inside CREATE TABLE, what stands in WITH, and grants.
 
 use similar::TextDiff;
 use std::collections::BTreeMap;
@@ -69,6 +69,11 @@ fn is_noise(line: &str) -> bool {
 fn sort_columns(entry: &str) -> String {
     let mut lines: Vec<&str> = entry.lines().collect();
     let starts = |line: &&str| line.starts_with("CREATE TABLE ") || line.starts_with("CREATE UNLOGGED TABLE ");
+    if lines.iter().all(|line| line.starts_with("GRANT ") || line.starts_with("REVOKE ")) {
+        // One role's privileges do not depend on another's.
+        lines.sort_unstable();
+        return lines.join("\n");
+    }
     let Some(start) = lines.iter().position(starts).filter(|at| lines[*at].ends_with('(')) else {
         return entry.to_owned();
     };

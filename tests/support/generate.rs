@@ -83,6 +83,11 @@ impl Rng {
         &from[self.below(from.len())]
     }
 
+    /// One of several words.
+    pub fn word(&mut self, from: &[&'static str]) -> &'static str {
+        from[self.below(from.len())]
+    }
+
     /// One of those for which the condition holds.
     pub fn pick_where<'a, T>(&mut self, from: &'a [T], holds: impl Fn(&T) -> bool) -> Option<&'a T> {
         let fit: Vec<&T> = from.iter().filter(|one| holds(one)).collect();

@@ -8,4 +8,5 @@
 
 pub mod database;
 pub mod dump;
+pub mod generate;
 pub mod server;

@@ -10,7 +10,8 @@ pub static RULE: Rule = Rule {
     name: "cross-tenant-foreign-key",
     severity: Severity::Warning,
     needs_tenancy: true,
-    explanation: "PostgreSQL checks foreign keys without regard to row security. A key between two tenant tables that does \
+    explanation:
+        "PostgreSQL checks foreign keys without regard to row security. A key between two tenant tables that does \
         not carry the tenant column accepts a row that refers to another tenant's: the tenant learns which keys exist, \
         and joins, cascades and reports mix rows of two tenants. Refer to (tenant column, key), which takes a unique \
         constraint on these columns in the referenced table. A key beside it that does carry the column is as good.",
@@ -24,13 +25,23 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
             let Some(referenced) = facts.tenant_table(&target(key)) else { continue };
             // The key itself, or one beside it that says the same of the same row.
             let carried = table.foreign_keys.iter().any(|(_, other)| {
-                target(other) == *referenced.address() && carries(other, column) && pairs(key).all(|p| pairs(other).any(|o| o == p))
+                target(other) == *referenced.address()
+                    && carries(other, column)
+                    && pairs(key).all(|p| pairs(other).any(|o| o == p))
             });
             if carried {
                 continue;
             }
-            let message = format!("it does not carry `{column}`: a row may refer to another tenant's in {}", referenced.address());
-            out.push(Finding::new(&RULE, &node.address, message, advice(facts, node.address.name(), key, referenced, column)));
+            let message = format!(
+                "it does not carry `{column}`: a row may refer to another tenant's in {}",
+                referenced.address()
+            );
+            out.push(Finding::new(
+                &RULE,
+                &node.address,
+                message,
+                advice(facts, node.address.name(), key, referenced, column),
+            ));
         }
     }
 }
@@ -68,10 +79,17 @@ fn advice(facts: &Facts, name: &str, key: &ForeignKeySpec, referenced: &Table, c
     if facts.major < 15 && key.on_delete.as_deref().is_some_and(|action| action.starts_with("SET")) {
         advice.push_str("  # before 15, ON DELETE cannot leave the tenant column as it is");
     }
-    let is_it = |columns: &[Option<String>]| columns.len() == other.len() && columns.iter().flatten().all(|c| other.contains(c));
+    let is_it = |columns: &[Option<String>]| {
+        columns.len() == other.len() && columns.iter().flatten().all(|c| other.contains(c))
+    };
     if !referenced.indexes.iter().any(|i| i.unique && i.predicate.is_none() && is_it(&i.columns)) {
         let unique = crate::sql::name::derive(referenced.node.address.name(), &other.join("_"), "key", &|_| false);
-        advice.push_str(&format!("\nuniques: {{ {}: {} }}  # in {}", Ident(&unique), serde_json::Value::from(list(&other)), relation(referenced.address())));
+        advice.push_str(&format!(
+            "\nuniques: {{ {}: {} }}  # in {}",
+            Ident(&unique),
+            serde_json::Value::from(list(&other)),
+            relation(referenced.address())
+        ));
     }
     advice
 }

@@ -55,9 +55,11 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
 /// The schemas of a path as `pg_proc.proconfig` holds it; the empty name of an empty path is none.
 fn schemas(path: &str) -> Vec<String> {
     let tokens = sql::tokens(path).unwrap_or_default();
-    let names = tokens.iter().filter(|t| t.text != ",").map(|t| match t.text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => t.text.to_lowercase(),
+    let names = tokens.iter().filter(|t| t.text != ",").map(|t| {
+        match t.text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => t.text.to_lowercase(),
+        }
     });
     names.filter(|name| !name.is_empty()).collect()
 }

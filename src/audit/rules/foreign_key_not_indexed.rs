@@ -25,7 +25,8 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
             let columns: Vec<String> = key.columns.iter().map(|c| Ident(c).to_string()).collect();
             let columns = columns.join(", ");
             let target = crate::sql::qualified(&key.references.schema, &key.references.table);
-            let message = format!("no index begins with {columns}: deleting from {target} reads the whole table each time");
+            let message =
+                format!("no index begins with {columns}: deleting from {target} reads the whole table each time");
             let advice = format!("CREATE INDEX CONCURRENTLY ON {} ({columns});", table.sql());
             out.push(Finding::new(&RULE, &node.address, message, advice));
         }
@@ -33,7 +34,8 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
 }
 
 fn serves(index: &Index, key: &ForeignKeySpec) -> bool {
-    let among = |columns: &[Option<String>]| columns.iter().all(|c| c.as_ref().is_some_and(|c| key.columns.contains(c)));
+    let among =
+        |columns: &[Option<String>]| columns.iter().all(|c| c.as_ref().is_some_and(|c| key.columns.contains(c)));
     let n = key.columns.len();
     let begins = index.columns.get(..n).is_some_and(among);
     let whole = match &index.predicate {

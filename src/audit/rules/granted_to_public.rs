@@ -14,7 +14,10 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for table in facts.tables.iter().filter(|t| !t.security.enabled) {
-        let Some(held) = table.node.grants.as_ref().and_then(|g| g.0.get("public")).filter(|held| !held.is_empty()) else { continue };
+        let Some(held) = table.node.grants.as_ref().and_then(|g| g.0.get("public")).filter(|held| !held.is_empty())
+        else {
+            continue;
+        };
         let names: Vec<&str> = held.iter().map(|p| p.name.as_str()).collect();
         let message = format!("every role may {} it, and it has no row security", names.join(", "));
         let advice = format!("REVOKE {} ON {} FROM PUBLIC;", names.join(", ").to_uppercase(), table.sql());

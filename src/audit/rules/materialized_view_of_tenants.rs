@@ -19,17 +19,28 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for view in facts.views.iter().filter(|v| v.materialized) {
         let Some(table) = view.tables.keys().find_map(|a| facts.tenant_table(a)) else { continue };
         let reads = |p: &crate::model::Privilege| p.name == "select";
-        let readers: Vec<&str> =
-            view.node.grants.iter().flat_map(|g| &g.0).filter(|(_, held)| held.iter().any(reads)).map(|(role, _)| role.as_str()).collect();
+        let readers: Vec<&str> = view
+            .node
+            .grants
+            .iter()
+            .flat_map(|g| &g.0)
+            .filter(|(_, held)| held.iter().any(reads))
+            .map(|(role, _)| role.as_str())
+            .collect();
         let (severity, who) = match readers.as_slice() {
             [] => (Severity::Warning, "its owner may read it".to_owned()),
             readers => (Severity::Error, format!("{} may read it", readers.join(", "))),
         };
         let message = format!("it holds rows of {}, without row security; {who}", table.node.address);
         let name = relation(&view.node.address);
-        let from = readers.iter().map(|r| if *r == "public" { "PUBLIC".into() } else { crate::sql::Ident(r).to_string() }).collect::<Vec<_>>();
+        let from = readers
+            .iter()
+            .map(|r| if *r == "public" { "PUBLIC".into() } else { crate::sql::Ident(r).to_string() })
+            .collect::<Vec<_>>();
         let advice = match from.as_slice() {
-            [] => format!("let other roles read {name} only through a security_barrier view that compares the tenant column"),
+            [] => format!(
+                "let other roles read {name} only through a security_barrier view that compares the tenant column"
+            ),
             from => format!("REVOKE SELECT ON {name} FROM {};", from.join(", ")),
         };
         out.push(Finding::new(&RULE, &view.node.address, message, advice).with(severity));

@@ -26,7 +26,9 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     loop {
         let before = tied.len();
         for (table, _) in facts.tenant_tables() {
-            if !tied.contains(table.address()) && table.foreign_keys.iter().any(|(_, key)| ties(key, table, tenants, &tied)) {
+            if !tied.contains(table.address())
+                && table.foreign_keys.iter().any(|(_, key)| ties(key, table, tenants, &tied))
+            {
                 tied.insert(table.address());
             }
         }

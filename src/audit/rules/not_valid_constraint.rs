@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
-    let keys = facts.tables.iter().flat_map(|t| &t.foreign_keys).map(|(node, key)| (*node, key.not_valid, key.not_enforced));
+    let keys =
+        facts.tables.iter().flat_map(|t| &t.foreign_keys).map(|(node, key)| (*node, key.not_valid, key.not_enforced));
     let checks = facts.model.nodes().iter().filter(|n| n.address.kind() == "check").filter_map(|node| {
         // The kind wrote the spec itself.
         let spec: CheckSpec = node.spec.read().ok()?;
@@ -26,11 +27,19 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for (node, not_valid, not_enforced) in keys.chain(checks) {
         let (sql, name) = (relation(&node.address), Ident(node.address.name()));
         if not_enforced {
-            let advice = format!("ALTER TABLE {sql} ALTER CONSTRAINT {name} ENFORCED; -- of a check: drop it and add it anew");
-            out.push(Finding::new(&RULE, &node.address, "it is not enforced: it tests no row", advice).with(Severity::Note));
+            let advice =
+                format!("ALTER TABLE {sql} ALTER CONSTRAINT {name} ENFORCED; -- of a check: drop it and add it anew");
+            out.push(
+                Finding::new(&RULE, &node.address, "it is not enforced: it tests no row", advice).with(Severity::Note),
+            );
         } else if not_valid {
             let advice = format!("ALTER TABLE {sql} VALIDATE CONSTRAINT {name};");
-            out.push(Finding::new(&RULE, &node.address, "it is not valid: rows that were there before it may break it", advice));
+            out.push(Finding::new(
+                &RULE,
+                &node.address,
+                "it is not valid: rows that were there before it may break it",
+                advice,
+            ));
         }
     }
 }

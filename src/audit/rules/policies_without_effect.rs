@@ -19,6 +19,11 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
         }
         let names: Vec<&str> = table.policies.iter().map(|(node, _)| node.address.name()).collect();
         let message = format!("row security is off, so that its policies have no effect: {}", names.join(", "));
-        out.push(Finding::new(&RULE, table.address(), message, format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY;", table.sql())));
+        out.push(Finding::new(
+            &RULE,
+            table.address(),
+            message,
+            format!("ALTER TABLE {} ENABLE ROW LEVEL SECURITY;", table.sql()),
+        ));
     }
 }

@@ -29,7 +29,8 @@ pub static RULE: Rule = Rule {
 
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for (table, tenants) in facts.tenant_tables() {
-        let subject = Subject { table: table.node.address.name(), column: &tenants.column, bypass: tenants.bypass.as_deref() };
+        let subject =
+            Subject { table: table.node.address.name(), column: &tenants.column, bypass: tenants.bypass.as_deref() };
         let expressions = table.policies.iter().flat_map(|(_, p)| [p.using.as_deref(), p.check.as_deref()]).flatten();
         let read: Read = expressions.map(|e| (e, branches(e, &subject))).collect();
         for (node, policy) in table.policies.iter().filter(|(_, p)| !p.restrictive) {
@@ -108,7 +109,9 @@ fn loose(policy: &Policy, clause: Clause, read: &Read) -> Vec<Loose> {
         Some(all) => {
             let whole = all.len() == 1;
             let loose = all.iter().filter(|b| b.hold != Hold::Holds);
-            loose.map(|b| Loose { clause, commands: Vec::new(), text: Some(b.text.clone()), whole, hold: b.hold }).collect()
+            loose
+                .map(|b| Loose { clause, commands: Vec::new(), text: Some(b.text.clone()), whole, hold: b.hold })
+                .collect()
         }
     }
 }
@@ -116,7 +119,8 @@ fn loose(policy: &Policy, clause: Clause, read: &Read) -> Vec<Loose> {
 /// Whether a restrictive policy for at least the same roles confines the rows of a command.
 fn confined(table: &Table, policy: &Policy, command: &str, clause: Clause, read: &Read) -> bool {
     table.policies_for(command, true).any(|(_, restrictive)| {
-        let covers = restrictive.to.is_empty() || (!policy.to.is_empty() && policy.to.iter().all(|r| restrictive.to.contains(r)));
+        let covers = restrictive.to.is_empty()
+            || (!policy.to.is_empty() && policy.to.iter().all(|r| restrictive.to.contains(r)));
         let (_, expression) = expression(restrictive, clause);
         let all = expression.and_then(|e| read.get(e)?.as_ref());
         covers && all.is_some_and(|all| all.iter().all(|b| b.hold == Hold::Holds))
@@ -132,9 +136,13 @@ fn finding(table: &Table, node: &Node, tenants: &Tenants, loose: Loose) -> Findi
         (Some(text), false) => format!("the branch `{text}`"),
     };
     let message = match (hold, &text) {
-        (_, None) => format!("for {commands}, {words} cannot be analysed: see for yourself that it compares `{column}`"),
+        (_, None) => {
+            format!("for {commands}, {words} cannot be analysed: see for yourself that it compares `{column}`")
+        }
         (Hold::Indirect, _) => format!("for {commands}, {branch} of {words} compares `{column}` of another table only"),
-        (Hold::Free | Hold::Holds, _) => format!("for {commands}, {branch} of {words} lets rows through whatever their `{column}` is"),
+        (Hold::Free | Hold::Holds, _) => {
+            format!("for {commands}, {branch} of {words} lets rows through whatever their `{column}` is")
+        }
     };
     let current = tenants.current.as_deref().unwrap_or("<the session's tenant>");
     let test = format!("{} = {current}", Ident(column));

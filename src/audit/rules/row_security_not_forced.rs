@@ -17,6 +17,11 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for (table, _) in facts.tenant_tables().filter(|(t, _)| t.security.enabled && !t.security.forced) {
         let owner = table.node.owner.as_deref().unwrap_or("its owner");
         let message = format!("row security is not forced: its owner, `{owner}`, sees every tenant's rows");
-        out.push(Finding::new(&RULE, table.address(), message, format!("ALTER TABLE {} FORCE ROW LEVEL SECURITY;", table.sql())));
+        out.push(Finding::new(
+            &RULE,
+            table.address(),
+            message,
+            format!("ALTER TABLE {} FORCE ROW LEVEL SECURITY;", table.sql()),
+        ));
     }
 }

@@ -19,12 +19,15 @@ pub static RULE: Rule = Rule {
 fn check(facts: &Facts, out: &mut Vec<Finding>) {
     let Some(tenants) = &facts.tenants else { return };
     // Each table that belongs to tenants, with what it refers to that does.
-    let mut reached: BTreeMap<&Address, Option<Address>> = facts.tenant_tables().map(|(t, _)| (t.address(), None)).collect();
+    let mut reached: BTreeMap<&Address, Option<Address>> =
+        facts.tenant_tables().map(|(t, _)| (t.address(), None)).collect();
     loop {
         let before = reached.len();
         for table in facts.tables.iter().filter(|t| t.node.address != tenants.root) {
             let mut targets = table.foreign_keys.iter().map(|(_, key)| facts::target(key));
-            if let (false, Some(target)) = (reached.contains_key(table.address()), targets.find(|t| reached.contains_key(t))) {
+            if let (false, Some(target)) =
+                (reached.contains_key(table.address()), targets.find(|t| reached.contains_key(t)))
+            {
                 reached.insert(table.address(), Some(target));
             }
         }
@@ -35,7 +38,9 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
     for (address, target) in reached {
         let Some(target) = target else { continue };
         let column = &tenants.column;
-        let message = format!("it refers to {target} and has no `{column}`: its rows belong to tenants, and only a join says to which");
+        let message = format!(
+            "it refers to {target} and has no `{column}`: its rows belong to tenants, and only a join says to which"
+        );
         let advice = format!("in the declaration, give it `{column}` as its siblings have it, and make it part of the foreign key to {target}");
         out.push(Finding::new(&RULE, address, message, advice));
     }

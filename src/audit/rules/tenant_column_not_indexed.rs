@@ -21,7 +21,12 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
         if !table.indexes.iter().any(|i| i.searches() && i.predicate.is_none() && first(&i.columns)) {
             let address = table.node.address.child("column", column);
             let advice = format!("CREATE INDEX CONCURRENTLY ON {} ({});", table.sql(), Ident(column));
-            out.push(Finding::new(&RULE, &address, "no index begins with it: each query reads every tenant's rows", advice));
+            out.push(Finding::new(
+                &RULE,
+                &address,
+                "no index begins with it: each query reads every tenant's rows",
+                advice,
+            ));
         }
     }
 }

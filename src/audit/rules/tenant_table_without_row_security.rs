@@ -28,7 +28,9 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
             let column = crate::sql::Ident(column);
             advice.push_str(&format!("CREATE POLICY tenant ON {sql} USING ({column} = {current});\n"));
         }
-        advice.push_str(&format!("ALTER TABLE {sql} ENABLE ROW LEVEL SECURITY;\nALTER TABLE {sql} FORCE ROW LEVEL SECURITY;"));
+        advice.push_str(&format!(
+            "ALTER TABLE {sql} ENABLE ROW LEVEL SECURITY;\nALTER TABLE {sql} FORCE ROW LEVEL SECURITY;"
+        ));
         out.push(Finding::new(&RULE, table.address(), message, advice));
     }
 }

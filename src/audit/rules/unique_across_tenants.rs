@@ -24,16 +24,27 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
         referring.entry(target(key)).or_default().push(key);
     }
     for (table, tenants) in facts.tenant_tables() {
-        let spans = |index: &&Index| index.unique && !index.columns.iter().any(|c| c.as_deref() == Some(tenants.column.as_str()));
-        for index in table.indexes.iter().filter(spans).filter(|i| !i.invalid && i.columns.iter().all(|c| chosen(table, c.as_deref()))) {
+        let spans = |index: &&Index| {
+            index.unique && !index.columns.iter().any(|c| c.as_deref() == Some(tenants.column.as_str()))
+        };
+        for index in table
+            .indexes
+            .iter()
+            .filter(spans)
+            .filter(|i| !i.invalid && i.columns.iter().all(|c| chosen(table, c.as_deref())))
+        {
             let columns: Vec<&str> = index.columns.iter().map(|c| c.as_deref().unwrap_or("an expression")).collect();
             let refers = |key: &&ForeignKeySpec| {
-                key.target_columns.len() == columns.len() && key.target_columns.iter().all(|c| columns.contains(&c.as_str()))
+                key.target_columns.len() == columns.len()
+                    && key.target_columns.iter().all(|c| columns.contains(&c.as_str()))
             };
-            if referring.get(table.address()).is_some_and(|keys| keys.iter().any(|key| refers(key))) {
+            if referring.get(table.address()).is_some_and(|keys| keys.iter().any(refers)) {
                 continue;
             }
-            let message = format!("it holds across tenants: who tries a value of {} learns whether another tenant has it", columns.join(", "));
+            let message = format!(
+                "it holds across tenants: who tries a value of {} learns whether another tenant has it",
+                columns.join(", ")
+            );
             let advice = format!("in the declaration, begin the key with `{}`", tenants.column);
             out.push(Finding::new(&RULE, &index.node.address, message, advice));
         }

@@ -29,13 +29,23 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
             (Some(first), _) => {
                 let table = around.iter().find(|t| t.security.enabled).unwrap_or(first);
                 let severity = if table.security.enabled { Severity::Error } else { Severity::Warning };
-                let words = if table.security.enabled { "whom row security does not hold there" } else { "and that has no row security yet" };
+                let words = if table.security.enabled {
+                    "whom row security does not hold there"
+                } else {
+                    "and that has no row security yet"
+                };
                 (severity, *table, words)
             }
-            (None, Some(first)) if !lesser => (Severity::Warning, *first, "whose policies then apply instead of those of who asks"),
+            (None, Some(first)) if !lesser => {
+                (Severity::Warning, *first, "whose policies then apply instead of those of who asks")
+            }
             (None, _) => continue,
         };
-        let message = format!("it reads {}{} with the rights of its owner, `{owner}`, {words}", table.node.address, through(view, table));
+        let message = format!(
+            "it reads {}{} with the rights of its owner, `{owner}`, {words}",
+            table.node.address,
+            through(view, table)
+        );
         out.push(Finding::new(&RULE, &view.node.address, message, advice(facts, view)).with(severity));
     }
 }

@@ -149,7 +149,9 @@ fn is_plain(text: &str) -> bool {
 fn looks_typed(text: &str) -> bool {
     const WORDS: [&str; 8] = ["null", "true", "false", "yes", "no", "on", "off", "nan"];
     let number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '+'))
-        && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | '+' | '-' | '_' | ':' | 'x' | 'o' | 'T' | 'Z' | ' '));
+        && text
+            .chars()
+            .all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | '+' | '-' | '_' | ':' | 'x' | 'o' | 'T' | 'Z' | ' '));
     number || WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) || text.starts_with('.')
 }
 
@@ -262,19 +264,91 @@ mod tests {
     fn texts_read_back() {
         let long = "x, ".repeat(500);
         let words = [
-            "", "a", "null", "~", "no", "1.10", "0x1F", "2024-01-01", "a: b", "a #b", "a:", "- a", "[a]", "'a'", "\"a\"",
-            " a", "a ", "a\nb", "a\nb\n", "a\nb\n\n", "\n", "\na\n", "\n\n  a\nb\n", "  a\nb", "\ta\nb", "a\n\n\nb", "a\n  ",
-            "a\n \nb\n", "a\r\nb", "a\u{85}b", "a\u{2028}b\nc", "\u{FEFF}a", "a\u{1}b", "\u{A0}a\u{A0}", "é ü", "\\", "\\n",
-            "a\\b\"c'd", "---", "...", "a\n---\nb\n", "a\n...\nb", "#", "a#b", "%a", "@a", "`a`", "? a", "?", ":", "=", "<<", "!a",
-            "&a", "*a", "|", ">", "{}", "a, b", "a,b]", "f(a integer DEFAULT 'x'::text)", "\"F\"(a text)", "\u{10FFFF}", "\u{1F600}", "a\tb",
-            "a\n\tb\n", " \n a", "a\n ", "\u{200E}a", "a\n# b\nc\n", "+1", ".5", "1:30", "-", &long,
+            "",
+            "a",
+            "null",
+            "~",
+            "no",
+            "1.10",
+            "0x1F",
+            "2024-01-01",
+            "a: b",
+            "a #b",
+            "a:",
+            "- a",
+            "[a]",
+            "'a'",
+            "\"a\"",
+            " a",
+            "a ",
+            "a\nb",
+            "a\nb\n",
+            "a\nb\n\n",
+            "\n",
+            "\na\n",
+            "\n\n  a\nb\n",
+            "  a\nb",
+            "\ta\nb",
+            "a\n\n\nb",
+            "a\n  ",
+            "a\n \nb\n",
+            "a\r\nb",
+            "a\u{85}b",
+            "a\u{2028}b\nc",
+            "\u{FEFF}a",
+            "a\u{1}b",
+            "\u{A0}a\u{A0}",
+            "é ü",
+            "\\",
+            "\\n",
+            "a\\b\"c'd",
+            "---",
+            "...",
+            "a\n---\nb\n",
+            "a\n...\nb",
+            "#",
+            "a#b",
+            "%a",
+            "@a",
+            "`a`",
+            "? a",
+            "?",
+            ":",
+            "=",
+            "<<",
+            "!a",
+            "&a",
+            "*a",
+            "|",
+            ">",
+            "{}",
+            "a, b",
+            "a,b]",
+            "f(a integer DEFAULT 'x'::text)",
+            "\"F\"(a text)",
+            "\u{10FFFF}",
+            "\u{1F600}",
+            "a\tb",
+            "a\n\tb\n",
+            " \n a",
+            "a\n ",
+            "\u{200E}a",
+            "a\n# b\nc\n",
+            "+1",
+            ".5",
+            "1:30",
+            "-",
+            &long,
         ];
         words.into_iter().for_each(assert_round);
     }
 
     #[test]
     fn any_mixture_reads_back() {
-        let parts = ["a", "b c", "\n", " ", "\t", ":", "#", "'", "\"", "\\", "-", "|", "\r", "\u{85}", "{", "]", ",", "\u{2029}", "%"];
+        let parts = [
+            "a", "b c", "\n", " ", "\t", ":", "#", "'", "\"", "\\", "-", "|", "\r", "\u{85}", "{", "]", ",",
+            "\u{2029}", "%",
+        ];
         let mut state = 1_u64;
         for _ in 0..20_000 {
             let mut word = String::new();
@@ -292,8 +366,13 @@ mod tests {
     fn it_looks_as_people_write() {
         let value = |text: &str| serde_yaml::from_str::<Mapping>(text).unwrap_or_default();
         let mut out = String::new();
-        map(&mut out, &value("{t: {labels: [a, 'b, c'], default: \"'x'\", 'sel \"q\"': \"a\\nb\\n\", n: 5, none: {}}}"), 0);
-        let wanted = "t:\n  labels: [a, \"b, c\"]\n  default: \"'x'\"\n  sel \"q\": |\n    a\n    b\n  n: 5\n  none: {}\n";
+        map(
+            &mut out,
+            &value("{t: {labels: [a, 'b, c'], default: \"'x'\", 'sel \"q\"': \"a\\nb\\n\", n: 5, none: {}}}"),
+            0,
+        );
+        let wanted =
+            "t:\n  labels: [a, \"b, c\"]\n  default: \"'x'\"\n  sel \"q\": |\n    a\n    b\n  n: 5\n  none: {}\n";
         assert_eq!(out, wanted);
     }
 }

@@ -66,7 +66,20 @@ mod tests {
     #[test]
     fn names_are_safe_and_differ() {
         let mut paths = Paths::new("schema.yaml");
-        let names = ["orders", "\"Orders\"", "app.orders", "\"../x\"", "..", "\"a/b\"", "\"a\\b\"", "con", "com1.x", "é", "ü", "\"a\nb\""];
+        let names = [
+            "orders",
+            "\"Orders\"",
+            "app.orders",
+            "\"../x\"",
+            "..",
+            "\"a/b\"",
+            "\"a\\b\"",
+            "con",
+            "com1.x",
+            "é",
+            "ü",
+            "\"a\nb\"",
+        ];
         let found: Vec<String> = names.iter().map(|name| paths.within("tables", name)).collect();
         let wanted = [
             "tables/orders.yaml",

@@ -261,6 +261,15 @@ fn stays_as_it_is(old: &str, new: &str) -> bool {
     let ((a, from), (b, to)) = (parts(old), parts(new));
     match (a.as_str(), b.as_str()) {
         ("character varying", "text") | ("text", "character varying") => b == "text" || to.is_none(),
+        // More digits before the point, or any number of them.
+        ("numeric", "numeric") => {
+            let digits = |ty: &str| -> Option<(i64, i64)> {
+                let (precision, scale) = ty.strip_prefix("numeric(")?.strip_suffix(')')?.split_once(',')?;
+                Some((precision.parse().ok()?, scale.parse().ok()?))
+            };
+            new == "numeric" || matches!((digits(old), digits(new)), (Some((p, s)), Some((q, t))) if s == t && p <= q)
+        }
+        ("cidr", "inet") => true,
         ("character varying" | "bit varying", _) if a == b => to.is_none() || (from.is_some() && from <= to),
         _ => old == new,
     }

@@ -35,9 +35,12 @@ pub fn text(plan: &Plan, way: Way, color: bool) -> String {
     out
 }
 
+/// A step, and what is left to say of its address below its thing.
+type Below<'a> = (&'a Numbered<'a>, Option<String>);
+
 fn transaction(out: &mut String, batch: &Batch, steps: &[Numbered], plan: &Plan, paint: Paint) {
     // Things in the order of their first steps.
-    let mut groups: Vec<(String, Vec<(&Numbered, Option<String>)>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<Below>)> = Vec::new();
     for step in steps {
         let (thing, below) = split(&step.step.at, &step.step.address);
         match groups.iter_mut().find(|(name, _)| *name == thing) {

@@ -20,7 +20,7 @@ fn function(schema: &mut Schema, rng: &mut Rng, purpose: Purpose) -> Function {
         strict: rng.chance(15),
         security_definer,
         search_path: (security_definer || rng.chance(15)).then(|| *rng.pick(&["''", "pg_catalog", "public, pg_temp"])),
-        parallel: *rng.pick(&["", "", "safe", "restricted"]),
+        parallel: rng.word(&["", "", "safe", "restricted"]),
         cost: rng.chance(12).then(|| 10 + rng.below(500) as u32),
         purpose,
         needs: Vec::new(),
@@ -113,7 +113,7 @@ fn overloads(schema: &mut Schema, rng: &mut Rng) -> Vec<Function> {
         new.returns = rng.pick(&["integer", "setof integer", "table(one integer, two text)"]).to_string();
         let two = if new.returns.starts_with("table") { ", 'x'::text" } else { "" };
         new.body = format!("select {}{two}", rng.below(100));
-        new.volatility = *rng.pick(&["", "stable", "immutable"]);
+        new.volatility = rng.word(&["", "stable", "immutable"]);
         if let Some(kind) = rng.pick_where(&schema.enums, |_| true).filter(|_| rng.chance(25)) {
             if new.arguments.len() == 1 {
                 new.arguments.push(argument("e", Type::Enum(kind.name.clone())));
@@ -276,7 +276,7 @@ pub fn trigger(schema: &mut Schema, rng: &mut Rng, at: usize) -> Option<Trigger>
         when,
         function,
         arguments: if rng.chance(20) { vec!["it's".into(), "x: \\ y".into()] } else { Vec::new() },
-        enabled: *rng.pick(&["", "", "", "", "disable", "enable replica", "enable always"]),
+        enabled: rng.word(&["", "", "", "", "disable", "enable replica", "enable always"]),
         constraint,
         transition,
         comment: comment(rng),

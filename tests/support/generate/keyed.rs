@@ -155,7 +155,7 @@ pub fn foreign_key(schema: &mut Schema, rng: &mut Rng, at: usize) -> Option<Fore
         references,
         referenced: key.columns,
         on_delete,
-        on_update: *rng.pick(&["no action", "no action", "cascade", "set null", "restrict"]),
+        on_update: rng.word(&["no action", "no action", "cascade", "set null", "restrict"]),
         set_columns,
         deferral: deferral(rng),
         not_valid: rng.chance(8),

@@ -194,7 +194,7 @@ pub fn domain_check(schema: &mut Schema, rng: &mut Rng, domain: &Domain) -> (Str
 pub fn sequence(schema: &mut Schema, rng: &mut Rng) -> Sequence {
     Sequence {
         name: qualified(schema, rng, "seq"),
-        kind: *rng.pick(&["bigint", "bigint", "integer", "smallint"]),
+        kind: rng.word(&["bigint", "bigint", "integer", "smallint"]),
         start: 1 + rng.below(3) as i64 * 50,
         increment: *rng.pick(&[1, 1, 10]),
         max: rng.chance(25).then_some(30_000),
@@ -291,7 +291,7 @@ fn adorn(rng: &mut Rng, column: &mut Column) {
     let text = column.kind.family() == Family::Text;
     column.collation = (text && rng.chance(15)).then(|| *rng.pick(&["C", "POSIX"]));
     if (text || matches!(column.kind, Type::Jsonb | Type::Bytea)) && rng.chance(15) {
-        column.storage = Some(*rng.pick(&["external", "main"]));
+        column.storage = Some(rng.word(&["external", "main"]));
     }
     column.statistics = rng.chance(8).then(|| 100 + 50 * rng.below(4) as u32);
     column.comment = comment(rng);
