@@ -281,8 +281,6 @@ async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader<'_>) ->
             }
             Err(error) => {
                 session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
-                // What cannot be looked at counts as it should be, and is said.
-                reader.nodes.push(row.clone());
                 unchecked.push(format!("{}: {}", row.address, Error::from(error)));
             }
         }

@@ -46,13 +46,16 @@ select format('tablespace %s of %s', s.spcname, c.oid::regclass)
 from pg_class c join pg_tablespace s on s.oid = c.reltablespace
 where c.relnamespace in (select oid from owned) and c.relkind in ('r', 'i', 'm')
 union all
-select format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname)
-from pg_attribute a join pg_class c on c.oid = a.attrelid
-where c.relnamespace in (select oid from owned) and c.relkind in ('r', 'm') and a.attoptions is not null and a.attnum > 0 and not a.attisdropped
-union all
-select format('statistics target of index %s', c.oid::regclass)
-from pg_attribute a join pg_class c on c.oid = a.attrelid
-where c.relnamespace in (select oid from owned) and c.relkind = 'i' and a.attstattarget >= 0
+select case when c.relkind = 'i' then format('statistics target of index %s', c.oid::regclass)
+            else format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname) end
+from (
+  select attrelid, attname, attoptions, attstattarget from pg_attribute
+  where (attoptions is not null or coalesce(attstattarget, -1) >= 0) and attnum > 0 and not attisdropped
+  offset 0
+) a
+join pg_class c on c.oid = a.attrelid
+where c.relnamespace in (select oid from owned)
+  and (c.relkind in ('r', 'm') and a.attoptions is not null or c.relkind = 'i' and coalesce(a.attstattarget, -1) >= 0)
 union all
 select format('clustering of %s on index %s', i.indrelid::regclass, i.indexrelid::regclass)
 from pg_index i join pg_class c on c.oid = i.indexrelid

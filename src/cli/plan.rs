@@ -16,9 +16,10 @@ pub struct Args {
     target: TargetArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Write the plan to this file, for review and `pgplumb apply`.
+    /// Write the plan to this file, for review and `pgplumb apply`; without FILE, to one named after the
+    /// database in the directory for plans (pgplumb.yaml, else plans/).
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    out: Option<Option<PathBuf>>,
     /// Allow a hazard at an address, as the plan prints it: --allow 'data_loss:column app.orders.total'.
     #[arg(long, value_name = "HAZARD:ADDRESS")]
     allow: Vec<String>,
@@ -44,7 +45,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let live = engine::live(&session, &wanted, true).await?;
     let plan = plan::make(&session, &live, &desired.model, &wanted, &args.allow).await?;
     session.release().await?;
-    if let Some(out) = &args.out {
+    let usual = || env.project.plans().join(format!("{}.yaml", target.database().replace(['/', '.'], "_")));
+    let out = args.out.as_ref().map(|named| named.clone().unwrap_or_else(usual));
+    if let Some(out) = &out {
         lock::store(out, &plan.write()?)?;
     }
     env.terminal.print(&report::plan(&plan, args.format, env.terminal.color))?;
@@ -54,7 +57,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     for (address, grant) in &live.foreign_grants {
         env.terminal.progress(&format!("not managed: grant {grant} on {address}, made by another role than its owner"));
     }
-    if let Some(out) = &args.out {
+    if let Some(out) = &out {
         env.terminal.progress(&format!("wrote {}; run it with `pgplumb apply {}`", out.display(), out.display()));
     }
     let differs = args.exit_code && !plan.is_empty();

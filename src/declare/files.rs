@@ -98,7 +98,7 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
         }
         if kind.is_dir() {
             walk(&path, depth + 1, files)?;
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+        } else if kind.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
             files.push(path);
         }
         if files.len() > MOST_FILES {

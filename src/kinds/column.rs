@@ -174,6 +174,25 @@ impl Kind for Column {
         Some(Change::new(sql, Lock::AccessExclusive, &super::relation::table_of(&node.address)))
     }
 
+    fn moved(&self, node: &Node, from: &Address, major: u32) -> Option<Spec> {
+        let mut spec: ColumnSpec = node.spec.read().ok()?;
+        let derived = |address: &Address, label: &str| {
+            name::derive(address.parent().as_ref().map_or("", Address::name), address.name(), label, &|_| false)
+        };
+        let rename = |name: &Option<String>, label: &str| {
+            let kept = name.clone().unwrap_or_else(|| derived(from, label));
+            (kept != derived(&node.address, label)).then_some(kept)
+        };
+        if let Some(identity) = &mut spec.identity {
+            identity.sequence = rename(&identity.sequence, "seq");
+        }
+        // Not-null constraints have names of their own from 18 on.
+        if spec.not_null && major >= 18 {
+            spec.not_null_name = rename(&spec.not_null_name, "not_null");
+        }
+        Some(Spec::of(&spec))
+    }
+
     fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
         let spec: ColumnSpec = node.spec.read().ok()?;
         Some((format!("{} {}", Ident(node.address.name()), spec.definition(true)), change::settings(node, None, &spec)))

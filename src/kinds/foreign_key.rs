@@ -312,6 +312,11 @@ impl Kind for ForeignKey {
         vec![key::slot(node)]
     }
 
+    fn bond(&self, node: &Node) -> Option<(String, String)> {
+        let spec: ForeignKeySpec = node.spec.read().ok()?;
+        Some(key::target_bond(&spec.references.address(), &spec.target_columns))
+    }
+
     fn rebind(&self, _node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {
         match cause {
             Cause::Replaced => Rebind::Replace,

@@ -178,9 +178,10 @@ impl Kind for Index {
             sql.push_str(&format!(" WHERE {predicate}"));
         }
         let live = table_of(&node.address).iter().any(|table| scope.has_rows(table));
-        vec![Change::new(sql, Lock::Share, &table_of(&node.address))
+        let create = Change::new(sql, Lock::Share, &table_of(&node.address))
             .hazard_if(live, Hazard::BlocksWrites, "writers wait while it is built")
-            .hazard_if(live && *unique, Hazard::MayFailOnData, "rows with equal keys make it fail")]
+            .hazard_if(live && *unique, Hazard::MayFailOnData, "rows with equal keys make it fail");
+        [create].into_iter().chain(super::table::replica_identity_by(node, scope)).collect()
     }
 
     fn drop(&self, node: &Node, _scope: &Scope) -> Vec<Change> {
@@ -204,6 +205,12 @@ impl Kind for Index {
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         vec![slot(node)]
+    }
+
+    fn bond(&self, node: &Node) -> Option<(String, String)> {
+        let spec = node.spec.read::<IndexSpec>().ok().filter(|spec| spec.unique && spec.predicate.is_none())?;
+        let columns: Vec<String> = spec.keys.iter().filter_map(|key| crate::sql::name::split(key)).map(|(_, name)| name).collect();
+        Some(key::target_bond(&node.address.parent()?, &columns))
     }
 
     fn rebind(&self, _node: &Node, below: &Address, cause: Cause, _scope: &Scope) -> Rebind {

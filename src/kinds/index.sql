@@ -8,6 +8,9 @@ with live as materialized (
   join pg_class t on t.oid = i.indrelid
   where t.relnamespace = any ($1) and t.relkind in ('r', 'm') and not c.relispartition
     and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
+), parameters as materialized (
+  -- Of opclasses; there are few.
+  select attrelid, attnum, attoptions from pg_attribute where attoptions is not null and attnum > 0
 ), operators as materialized (
   -- Per opclass: whether it is a default, whether for all types of a sort, and how it prints.
   select o.oid, o.opcmethod, o.opcintype, o.opcdefault,
@@ -40,12 +43,12 @@ with live as materialized (
              || case u.opt when 1 then ' DESC NULLS LAST' when 2 then ' NULLS FIRST' when 3 then ' DESC' else '' end
          end as text
   from (
-    -- The attributes of the index itself number its elements; the vectors count from 0.
-    select live.indexrelid, live.indrelid, live.indnkeyatts, ia.attnum as n, ia.attoptions,
-           live.indkey[ia.attnum - 1] as att, live.indclass[ia.attnum - 1] as opclass,
-           live.indcollation[ia.attnum - 1] as coll, live.indoption[ia.attnum - 1] as opt
+    -- The other vectors count from 0.
+    select live.indexrelid, live.indrelid, live.indnkeyatts, k.n, o.attoptions,
+           k.att, live.indclass[k.n - 1] as opclass, live.indcollation[k.n - 1] as coll, live.indoption[k.n - 1] as opt
     from live
-    join pg_attribute ia on ia.attrelid = live.indexrelid and ia.attnum > 0
+    cross join lateral unnest(live.indkey) with ordinality k (att, n)
+    left join parameters o on o.attrelid = live.indexrelid and o.attnum = k.n
     offset 0
   ) u
   left join pg_attribute a on a.attrelid = u.indrelid and a.attnum = u.att

@@ -29,6 +29,12 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
+    /// What foreign keys to it hang on.
+    pub fn target(node: &Node) -> Option<(String, String)> {
+        let spec: Self = node.spec.read().ok()?;
+        Some(target_bond(&node.address.parent()?, &spec.columns))
+    }
+
     /// A key of one column, as a column's own line declares it.
     pub fn of_column(column: &str, nulls_not_distinct: bool, deferral: Deferral) -> Self {
         let Deferral { deferrable, initially_deferred } = deferral;
@@ -208,6 +214,14 @@ pub fn rename(node: &Node, to: &str) -> Change {
 /// Constraint names are unique per table.
 pub fn slot(node: &Node) -> (String, String) {
     ("constraint".into(), format!("{}.{}", relation(&node.address), Ident(node.address.name())))
+}
+
+/// The key that foreign keys to these columns of a table hang on. Of two equal ones PostgreSQL takes the older:
+/// a foreign key is made when the one that goes is gone.
+pub fn target_bond(table: &Address, columns: &[String]) -> (String, String) {
+    let mut columns = columns.to_vec();
+    columns.sort();
+    ("key".into(), format!("{} ({})", table.path(), list(&columns)))
 }
 
 /// The slots of a constraint with an index of the same name behind it.

@@ -176,6 +176,13 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Its spec when it is found under another address because something was renamed; None if it stays the same.
+    /// What has a derived name keeps the old one.
+    fn moved(&self, node: &Node, from: &Address, major: u32) -> Option<crate::model::Spec> {
+        let _ = (node, from, major);
+        None
+    }
+
     /// The clause in its parent's CREATE, for kinds that can ride there, and what follows that statement.
     fn clause(&self, node: &Node, scope: &Scope) -> Option<(String, Vec<Change>)> {
         let _ = (node, scope);
@@ -202,6 +209,13 @@ pub trait Kind: Sync {
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         let _ = node;
         Vec::new()
+    }
+
+    /// What finds another thing by more than its name: one that is created comes after the drops of all that could
+    /// be found in its stead.
+    fn bond(&self, node: &Node) -> Option<(String, String)> {
+        let _ = node;
+        None
     }
 
     /// What becomes of the live `node` when `below`, which it depends on, is not what it was.

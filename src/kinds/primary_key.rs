@@ -128,6 +128,10 @@ impl Kind for PrimaryKey {
         key::slots_with_index(node).into_iter().chain(only).collect()
     }
 
+    fn bond(&self, node: &Node) -> Option<(String, String)> {
+        KeySpec::target(node)
+    }
+
     fn rebind(&self, _node: &Node, _below: &Address, cause: Cause, _scope: &Scope) -> Rebind {
         key::rebind(cause)
     }

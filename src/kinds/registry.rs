@@ -41,8 +41,8 @@ pub fn kind_of(address: &Address) -> &'static dyn Kind {
 /// The kind that a path such as `primary key orders_pkey` starts with.
 pub fn kind_of_path(path: &str) -> Option<&'static str> {
     let starts = |name: &str| path.as_bytes().get(name.len()) == Some(&b' ') && path.starts_with(name);
-    // No kind's name is another's with a word behind it.
-    KINDS.iter().map(|k| k.name()).find(|name| starts(name))
+    // The longest: `row security` is not a `row` called `security`.
+    KINDS.iter().map(|k| k.name()).filter(|name| starts(name)).max_by_key(|name| name.len())
 }
 
 /// The sections that kinds have under a parent kind ("" for the top of a declaration).

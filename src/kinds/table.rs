@@ -122,7 +122,10 @@ impl Kind for Table {
         }
         let mut changes = vec![Change::new(sql, Lock::None, &[])];
         changes.extend(after);
-        changes.extend(replica_identity(node, None, &spec));
+        let made_here = |name: &str| riders.iter().any(|rider| rider.address.name() == name);
+        if spec.replica_identity.as_deref().is_some_and(|word| matches!(word, "full" | "nothing") || made_here(word)) {
+            changes.extend(replica_identity(node, None, &spec));
+        }
         changes
     }
 
@@ -158,7 +161,14 @@ impl Kind for Table {
         if *with != a.with {
             changes.extend(parameter_changes(&a.with, with).into_iter().map(|words| alter(words, Lock::ShareUpdateExclusive)));
         }
-        changes.extend(replica_identity(new, Some(&a), &b));
+        // An index that is yet to come brings it along.
+        let comes = |name: &str| {
+            let index = new.address.child("index", name);
+            scope.desired.get(&index).is_some() && scope.actual.get(&index).is_none()
+        };
+        if !b.replica_identity.as_deref().is_some_and(comes) {
+            changes.extend(replica_identity(new, Some(&a), &b));
+        }
         Alter::InPlace(changes)
     }
 
@@ -194,6 +204,13 @@ impl Kind for Table {
 pub fn table_privileges(major: u32) -> &'static [&'static str] {
     const ALL: [&str; 8] = ["select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"];
     if major >= 17 { &ALL } else { &ALL[..7] }
+}
+
+/// The statement that makes an index that was just created the replica identity of its table, if it is to be.
+pub fn replica_identity_by(index: &Node, scope: &Scope) -> Option<Change> {
+    let table = scope.desired.get(&index.address.parent()?)?;
+    let spec: TableSpec = table.spec.read().ok()?;
+    (spec.replica_identity.as_deref() == Some(index.address.name())).then(|| replica_identity(table, None, &spec))?
 }
 
 fn replica_identity(node: &Node, old: Option<&TableSpec>, new: &TableSpec) -> Option<Change> {

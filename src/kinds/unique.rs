@@ -116,6 +116,10 @@ impl Kind for Unique {
         key::slots_with_index(node)
     }
 
+    fn bond(&self, node: &Node) -> Option<(String, String)> {
+        KeySpec::target(node)
+    }
+
     fn rebind(&self, _node: &Node, _below: &Address, cause: Cause, _scope: &Scope) -> Rebind {
         key::rebind(cause)
     }

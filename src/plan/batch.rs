@@ -111,7 +111,7 @@ struct Forward {
 }
 
 fn forward(input: &Input) -> Result<Forward> {
-    let (renames, renamed) = renames(input.actual, input.desired);
+    let (renames, renamed) = renames(input.actual, input.desired, input.major);
     if renames.is_empty() {
         return ordered(input, renames, &renamed);
     }
@@ -127,7 +127,7 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
         let up = model.get(from).and_then(|node| crate::kinds::kind_of(from).rename(node, to.name()));
         if let Some(up) = up {
             renames.push(Rename { from: from.clone(), to: to.clone(), up });
-            model = moved(&model, from, to);
+            model = moved(&model, from, to, input.major);
         }
     }
     ordered(input, renames, &model)

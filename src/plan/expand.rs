@@ -172,13 +172,17 @@ impl<'a> Expansion<'_, 'a> {
                 self.fates.insert(old.address.clone(), Fate::Replace { old, new });
             }
             Rebind::Move(changes) => {
-                // A column that changes its type anyway takes its own way.
-                if !matches!(self.fates.get(&old.address), Some(Fate::Alter { changes, .. }) if !changes.is_empty() && old.spec != new.spec) {
-                    follow(Cause::Rebuilt);
-                    let mut changes = changes;
-                    changes.extend(facet::alter(kind, old, new, self.scope));
-                    self.fates.insert(old.address.clone(), Fate::Alter { old, new, changes });
-                }
+                let own = match self.fates.get(&old.address) {
+                    // What changes so that it no longer needs the old one takes its own way.
+                    Some(Fate::Alter { changes, .. }) if released && !changes.is_empty() => return,
+                    Some(Fate::Alter { changes, .. }) => changes.clone(),
+                    _ => facet::alter(kind, old, new, self.scope),
+                };
+                follow(Cause::Rebuilt);
+                let mut changes = changes;
+                let more: Vec<Change> = own.into_iter().filter(|own| !changes.iter().any(|c| c.sql == own.sql)).collect();
+                changes.extend(more);
+                self.fates.insert(old.address.clone(), Fate::Alter { old, new, changes });
             }
             Rebind::Lift { before, after } => match self.fates.remove(&old.address) {
                 Some(Fate::Alter { changes, .. }) => {

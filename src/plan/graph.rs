@@ -391,7 +391,8 @@ impl<'o, 'a> Edges<'o, 'a> {
             let swapped = !op.replaces && self.makers.contains_key(&op.address);
             for address in op.riders.iter().chain([&op.address]).filter(|_| !swapped) {
                 let Some(node) = self.scope.actual.get(address) else { continue };
-                for slot in kinds::kind_of(address).slots(node) {
+                let kind = kinds::kind_of(address);
+                for slot in kind.slots(node).into_iter().chain(kind.bond(node)) {
                     freed.entry(slot).or_default().push(at);
                 }
             }
@@ -400,7 +401,8 @@ impl<'o, 'a> Edges<'o, 'a> {
         for (at, op) in self.ops.iter().enumerate().filter(|(_, op)| op.verb == Verb::Create) {
             for address in op.riders.iter().chain([&op.address]) {
                 let Some(node) = self.scope.desired.get(address) else { continue };
-                for slot in kinds::kind_of(address).slots(node) {
+                let kind = kinds::kind_of(address);
+                for slot in kind.slots(node).into_iter().chain(kind.bond(node)) {
                     pairs.extend(freed.get(&slot).into_iter().flatten().map(|from| (*from, at)));
                 }
             }

@@ -11,7 +11,7 @@ use super::Finding;
 
 /// The questions that the kinds have about what a plan creates and alters.
 pub fn questions(input: &Input) -> Vec<(Address, Question)> {
-    let (_, renamed) = renames(input.actual, input.desired);
+    let (_, renamed) = renames(input.actual, input.desired, input.major);
     let sizes = |address: &Address| input.surroundings.sizes.get(address).copied().unwrap_or(0);
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
     let scope = Scope { actual: &renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };

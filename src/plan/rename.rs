@@ -13,7 +13,7 @@ pub struct Rename {
 }
 
 /// Finds the renames that are still to be done and returns the actual model as it will be after them.
-pub fn renames<'a>(actual: &'a Model, desired: &Model) -> (Vec<Rename>, Cow<'a, Model>) {
+pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Rename>, Cow<'a, Model>) {
     let mut renames = Vec::new();
     let mut model = Cow::Borrowed(actual);
     // Parents come before children in the model's order.
@@ -24,12 +24,12 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model) -> (Vec<Rename>, Cow<'a, 
             continue;
         }
         let Some(done) = rename(&model, &from, &node.address) else { continue };
-        model = Cow::Owned(moved(&model, &from, &node.address));
+        model = Cow::Owned(moved(&model, &from, &node.address, major));
         let (old, new) = (from.name().to_owned(), node.address.name().to_owned());
         renames.push(done);
         for (from, to) in followers(&model, desired, &node.address, &old, &new) {
             if let Some(done) = rename(&model, &from, &to) {
-                model = Cow::Owned(moved(&model, &from, &to));
+                model = Cow::Owned(moved(&model, &from, &to, major));
                 renames.push(done);
             }
         }
@@ -98,9 +98,15 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
 }
 
 /// The model with everything at or below `from` moved to `to`.
-pub fn moved(model: &Model, from: &Address, to: &Address) -> Model {
+pub fn moved(model: &Model, from: &Address, to: &Address, major: u32) -> Model {
     let nodes = model.nodes().iter().cloned().map(|mut node| {
-        node.address = node.address.moved(from, to);
+        let now = node.address.moved(from, to);
+        let before = std::mem::replace(&mut node.address, now);
+        if before != node.address {
+            if let Some(spec) = kinds::kind_of(&node.address).moved(&node, &before, major) {
+                node.spec = spec;
+            }
+        }
         for need in &mut node.needs {
             *need = need.moved(from, to);
         }

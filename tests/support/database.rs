@@ -55,7 +55,8 @@ impl Database<'_> {
         copy.psql("drop schema public")?;
         let makes_public = text.lines().any(|line| line == "CREATE SCHEMA public;");
         let is_there = self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1";
-        let public = if is_there && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
+        let public =
+            if is_there && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
         copy.psql(&format!("{public}{text}"))?;
         copy.dump()
     }
@@ -91,7 +92,13 @@ impl Database<'_> {
     pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
         let place = Place::Server(self.server.target("postgres"));
         let words = |error: pgplumb::error::Error| error.to_string();
-        let choices = Choices { declaration: declaration.to_owned(), scratch: place, locked: false, env: &|_| None, progress: &|_| {} };
+        let choices = Choices {
+            declaration: declaration.to_owned(),
+            scratch: place,
+            locked: false,
+            env: &|_| None,
+            progress: &|_| {},
+        };
         let session = engine::open(&self.target()).await.map_err(words)?;
         let desired = engine::desired(&choices, session.major).await.map_err(words)?;
         let wanted = engine::wanted(&desired);

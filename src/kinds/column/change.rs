@@ -250,6 +250,17 @@ fn built_in(ty: &str) -> bool {
     !ty.contains('.')
 }
 
+/// A type of times without its precision, and that: six digits of a second if none is said.
+fn seconds(ty: &str) -> Option<(String, u8)> {
+    if !ty.starts_with("time") {
+        return None;
+    }
+    match ty.split_once('(').and_then(|(name, rest)| Some((name, rest.split_once(')')?))) {
+        Some((name, (digits, rest))) => Some((format!("{name}{rest}"), digits.parse().ok()?)),
+        None => Some((ty.to_owned(), 6)),
+    }
+}
+
 /// Type changes that PostgreSQL makes without writing the table anew (ALTER TABLE, notes).
 fn stays_as_it_is(old: &str, new: &str) -> bool {
     let parts = |ty: &str| -> (String, Option<u64>) {
@@ -258,6 +269,9 @@ fn stays_as_it_is(old: &str, new: &str) -> bool {
             None => (ty.to_owned(), None),
         }
     };
+    if let (Some((a, from)), Some((b, to))) = (seconds(old), seconds(new)) {
+        return a == b && from <= to;
+    }
     let ((a, from), (b, to)) = (parts(old), parts(new));
     match (a.as_str(), b.as_str()) {
         ("character varying", "text") | ("text", "character varying") => b == "text" || to.is_none(),
@@ -439,6 +453,11 @@ mod tests {
         let cases = [
             ("character varying(10)", "character varying(20)", true),
             ("character varying(10)", "text", true),
+            ("numeric(8,2)", "numeric(12,2)", true),
+            ("numeric(8,2)", "numeric(12,3)", false),
+            ("timestamp(3) without time zone", "timestamp without time zone", true),
+            ("timestamp without time zone", "timestamp(3) without time zone", false),
+            ("timestamp without time zone", "timestamp with time zone", false),
             ("text", "character varying(5)", false),
             ("integer", "bigint", false),
         ];
