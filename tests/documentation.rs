@@ -1,6 +1,6 @@
 //! The documentation is true: its declarations are valid, its commands exist, its list of keys is complete.
 //!
-//! `PGPLUMB_BLESS=1` writes the list of keys in docs/declaration.md anew.
+//! `PGPLUMB_UPDATE=1` writes the list of keys in docs/declaration.md anew.
 
 use pgplumb::kinds::{facet, Form, Key, Kind, KINDS};
 use std::collections::BTreeSet;
@@ -95,13 +95,13 @@ fn every_key_is_documented() {
     let text = fs::read_to_string(&path).expect("docs/declaration.md");
     let (guide, _) = text.split_once(LIST).expect("the heading of the list of keys");
     let wanted = format!("{guide}{LIST}{}", keys());
-    if std::env::var_os("PGPLUMB_BLESS").is_some() && text != wanted {
+    if std::env::var_os("PGPLUMB_UPDATE").is_some() && text != wanted {
         fs::write(&path, &wanted).expect("docs/declaration.md can be written");
         return;
     }
     assert!(
         text == wanted,
-        "docs/declaration.md does not list the keys as they are; PGPLUMB_BLESS=1 writes the list anew"
+        "docs/declaration.md does not list the keys as they are; PGPLUMB_UPDATE=1 writes the list anew"
     );
 }
 

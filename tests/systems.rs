@@ -2,7 +2,7 @@
 //! the program itself on real servers.
 //!
 //! `PGPLUMB_TEST_MAJORS` says on which majors (default: 16 and 18). The plans in `plans/` are made on 16;
-//! `PGPLUMB_BLESS=1` writes those that have changed.
+//! `PGPLUMB_UPDATE=1` writes those that have changed.
 
 use pgplumb::compile::server::{find, LocalServer, Options, ROOT_VARIABLE};
 use std::collections::BTreeMap;
@@ -397,14 +397,14 @@ fn as_reviewed(state: &State, plan: &str) {
     if made == kept {
         return;
     }
-    if std::env::var_os("PGPLUMB_BLESS").is_some() {
+    if std::env::var_os("PGPLUMB_UPDATE").is_some() {
         fs::create_dir_all(path.parent().expect("a directory")).expect("it can be made");
         let plan = if known_target.is_empty() { plan.to_owned() } else { plan.replace(&target, &known_target) };
         fs::write(&path, plan).expect("the plan can be written");
         return;
     }
     let what = difference(&kept, &made);
-    panic!("{} is not what the program makes; PGPLUMB_BLESS=1 writes it anew, for review:\n{what}", path.display());
+    panic!("{} is not what the program makes; PGPLUMB_UPDATE=1 writes it anew, for review:\n{what}", path.display());
 }
 
 /// A plan file without the block that says whom it is for, and that block.

@@ -6,6 +6,7 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
+use crate::sql::Ident;
 use crate::model::{Address, Model};
 use std::collections::HashMap;
 
@@ -27,6 +28,13 @@ union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid 
 const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
 from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
+
+const COLUMN_GRANTS: &str = "\
+select c.oid, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
+where c.relkind in ('v', 'm') and c.oid >= 16384 and a.attacl is not null order by 1, 2";
+
+/// How [`Unmanaged`] speaks of grants, which fall with what they are on like any part of it.
+pub const GRANTS_ON_COLUMN: &str = "the grants on column ";
 
 /// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
@@ -85,7 +93,15 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
         }
     }
     loaded.model = Model::new(nodes);
-    describe(session, unknown).await
+    let mut unmanaged = describe(session, unknown).await?;
+    // Grants on columns of views go with the view, and nothing here could give them back.
+    for row in client.query(COLUMN_GRANTS, &[]).await? {
+        if let Some(view) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
+            let column: String = row.try_get(1)?;
+            unmanaged.entry(view.clone()).or_default().push(format!("{GRANTS_ON_COLUMN}{}", Ident(&column)));
+        }
+    }
+    Ok(unmanaged)
 }
 
 /// What the unmanaged dependents are; PostgreSQL's own internals (the triggers behind foreign keys) are

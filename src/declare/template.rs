@@ -10,6 +10,15 @@ use std::collections::BTreeMap;
 /// How deep templates may use templates.
 const DEEPEST: usize = 8;
 
+/// How many templates one table may use, those that templates use included.
+const MOST: usize = 1000;
+
+/// Where stamping is, and how much of it is still allowed.
+struct Way {
+    path: Vec<String>,
+    left: usize,
+}
+
 /// All templates by name.
 pub type Templates = BTreeMap<String, Yaml>;
 
@@ -33,8 +42,11 @@ pub fn stamp(templates: &Templates, table: &Scalar, yaml: &Yaml, settings: &Sett
     let schema = schema.or_else(|| settings.schemas.first().cloned()).unwrap_or_default();
     let values = [("table", name.as_str()), ("schema", schema.as_str())];
     let mut merged = yaml.clone();
-    let mut path = Vec::new();
-    merge_used(templates, yaml, &values, &mut merged, &mut path, problems);
+    let mut way = Way { path: Vec::new(), left: MOST };
+    merge_used(templates, yaml, &values, &mut merged, &mut way, problems);
+    if way.left == 0 {
+        problems.push(Problem::new(&table.pos, format!("`{}` uses more than {MOST} templates, all in all", table.text)));
+    }
     Some(merged)
 }
 
@@ -43,11 +55,15 @@ fn merge_used(
     yaml: &Yaml,
     values: &[(&str, &str)],
     into: &mut Yaml,
-    path: &mut Vec<String>,
+    way: &mut Way,
     problems: &mut Vec<Problem>,
 ) {
     let Some(used) = yaml.get("use") else { return };
     for template in used.names() {
+        if way.left == 0 {
+            return;
+        }
+        way.left -= 1;
         let Some(found) = templates.get(&template) else {
             let mut problem = Problem::new(&used.pos, format!("there is no template `{template}`"));
             if let Some(near) = form::nearest(&template, templates.keys().map(String::as_str)) {
@@ -56,15 +72,15 @@ fn merge_used(
             problems.push(problem);
             continue;
         };
-        if path.contains(&template) || path.len() >= DEEPEST {
-            problems.push(Problem::new(&used.pos, format!("template `{template}` uses itself: {}", path.join(" -> "))));
+        if way.path.contains(&template) || way.path.len() >= DEEPEST {
+            problems.push(Problem::new(&used.pos, format!("template `{template}` uses itself: {}", way.path.join(" -> "))));
             continue;
         }
         let stamped = substitute(found, values, false, problems);
         merge(&stamped, &template, into, problems);
-        path.push(template);
-        merge_used(templates, found, values, into, path, problems);
-        path.pop();
+        way.path.push(template);
+        merge_used(templates, found, values, into, way, problems);
+        way.path.pop();
     }
 }
 

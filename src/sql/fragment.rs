@@ -136,6 +136,9 @@ impl Fragment {
         if self.text.trim().is_empty() {
             return Err(Mistake { offset: 0, message: format!("empty {}", self.shape.words()) });
         }
+        if let Some(offset) = endless_operator(&self.text) {
+            return Err(Mistake { offset, message: "an operator without end".to_owned() });
+        }
         self.stays_inside()?;
         let (statement, start) = self.statement();
         parser::syntax(&statement).map_err(|mistake| {
@@ -168,6 +171,19 @@ impl Fragment {
         }
         Ok(())
     }
+}
+
+/// Where a run of operator characters starts that is longer than any operator. PostgreSQL's scanner takes
+/// quadratic time for it.
+fn endless_operator(text: &str) -> Option<usize> {
+    const LONGEST: usize = 10_000;
+    let mut start = 0;
+    text.bytes().enumerate().find_map(|(at, byte)| {
+        if !b"+-*/<>=~!@#%^&|`?".contains(&byte) {
+            start = at + 1;
+        }
+        (at - start.min(at) >= LONGEST).then_some(start)
+    })
 }
 
 /// What is wrong in a fragment, at a byte offset of its text.
