@@ -32,7 +32,7 @@ async fn inspected(database: &Database<'_>) -> inspect::Inspection {
 
 /// Writes the declaration of a database as one file or as many.
 async fn declared(database: &Database<'_>, directory: &Path, files: bool) {
-    let document = inspected(database).await.document();
+    let document = inspected(database).await.document(false);
     if files {
         inspect::store(directory, &document.files(), false).unwrap_or_else(|error| panic!("{error}"));
     } else {
@@ -51,7 +51,7 @@ fn what_is_written_reads_back_and_compiles_to_the_same() {
             let directory = tempfile::tempdir().expect("a directory");
             declared(database, directory.path(), files).await;
             let declaration = declare::read(directory.path()).unwrap_or_else(|error| panic!("{error}"));
-            let place = Place::Server(server.target("postgres"));
+            let place = Place::Server(Box::new(server.target("postgres")));
             let mut scratch = Scratch::open(&place, server.major, &[], &|_| None).await.expect("scratch");
             let compiled =
                 compile::compile(&declaration, &mut scratch, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"));
@@ -107,7 +107,7 @@ fn an_adopted_database_agrees_with_its_lock() {
     on_each_major(async |_, database| {
         let directory = tempfile::tempdir().expect("a directory");
         let read = inspected(database).await;
-        let files = read.document().files();
+        let files = read.document(false).files();
         inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
         assert!(inspect::store(directory.path(), &files, false).is_err(), "nothing is written over");
         let lock = directory.path().join("schema.lock");
@@ -129,7 +129,7 @@ fn what_cannot_be_held_is_said() {
             .expect("made");
         let read = inspected(database).await;
         assert!(read.notes.iter().any(|n| n == "table public.parted"), "{:?}", read.notes);
-        let text = read.document().text();
+        let text = read.document(false).text();
         assert!(
             text.contains("\n#   table public.parted\n") && text.contains("#   composite type public.pair\n"),
             "{text}"
@@ -173,7 +173,7 @@ fn declarations_fit_the_json_schema() {
         assert!(!validator.is_valid(&value(text)), "{text}");
     }
     on_each_major(async |_, database| {
-        for file in inspected(database).await.document().files() {
+        for file in inspected(database).await.document(false).files() {
             assert_fits(&file.path, &file.text);
         }
     });

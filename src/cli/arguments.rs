@@ -88,11 +88,11 @@ impl ScratchArgs {
         match word.as_deref() {
             None | Some("local") => Ok(Place::Local(None)),
             Some("target") => match target {
-                Some(target) => Ok(Place::Server(target.clone())),
+                Some(target) => Ok(Place::Server(Box::new(target.clone()))),
                 None => Err(Error::new("`--scratch target` needs a target").with_hint("name it with --url or --target")),
             },
             Some(word) if word.contains("://") || word.contains('=') => {
-                Ok(Place::Server(Target::resolve(Some(word), &variable)?))
+                Ok(Place::Server(Box::new(Target::resolve(Some(word), &variable)?)))
             }
             Some(word) if Path::new(word).is_dir() => Ok(Place::Local(Some(PathBuf::from(word)))),
             Some(word) => Err(Error::new(format!("`{word}` is no place for scratch"))

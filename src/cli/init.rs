@@ -63,7 +63,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let read = inspect::read(&session, &args.schema).await?;
     let (things, major) = (read.model.nodes().len(), read.major);
     let notes = read.notes.clone();
-    let files = read.document().files();
+    let files = read.document(false).files();
     inspect::store(&declaration, &files, args.force)?;
     lock::store(&lock::path_of(&declaration), &read.lock(&declaration, &files)?)?;
     lock::store(&settings, SETTINGS)?;

@@ -20,6 +20,9 @@ pub struct Args {
     /// standard output.
     #[arg(long, value_name = "DIR or FILE")]
     out: Option<PathBuf>,
+    /// Declare grants also where nobody was granted anything, so that later grants are differences.
+    #[arg(long)]
+    grants: bool,
     /// Write over what is there.
     #[arg(long, requires = "out")]
     force: bool,
@@ -28,7 +31,7 @@ pub struct Args {
 pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let session = engine::open(&args.target.resolve(env)?).await?;
     let read = inspect::read(&session, &args.schema).await?;
-    let document = read.document();
+    let document = read.document(args.grants);
     match &args.out {
         None => env.terminal.print(&document.text())?,
         Some(file) if file.extension().is_some_and(|e| e == "yaml" || e == "yml") => {

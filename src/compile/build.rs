@@ -27,7 +27,7 @@ fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
         surroundings: &Surroundings::default(),
         major,
     };
-    Ok(plan::steps(&input)?)
+    plan::steps(&input)
 }
 
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.

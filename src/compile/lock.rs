@@ -146,7 +146,8 @@ impl Lock {
     pub fn some(&self, major: u32, words: &[&str]) -> Result<Vec<Node>> {
         let mut nodes = Vec::new();
         for text in self.text[self.body..].lines() {
-            let path = text.strip_prefix("{\"at\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            // A quote inside the path is escaped, and so is one after a comma in it.
+            let path = text.strip_prefix("{\"at\":\"").and_then(|rest| rest.split("\",\"").next()).unwrap_or_default();
             if words.iter().any(|word| path.contains(word)) {
                 nodes.extend(node(text, major, true)?);
             }
@@ -215,10 +216,13 @@ fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
     serde_json::to_string(&line).map_err(fail)
 }
 
+/// A line, the majors it holds for, and the node it says.
+type Variant<'a> = (String, Vec<u32>, &'a Node);
+
 /// The text of a lock for the models of one or more majors.
 pub fn write(models: &BTreeMap<u32, Model>, sources: &Sources, settings: LockedSettings) -> Result<String> {
     let majors: Vec<u32> = models.keys().copied().collect();
-    let mut lines: BTreeMap<&Address, Vec<(String, Vec<u32>, &Node)>> = BTreeMap::new();
+    let mut lines: BTreeMap<&Address, Vec<Variant>> = BTreeMap::new();
     for (major, model) in models {
         for node in model.nodes() {
             let text = line(node, Vec::new())?;

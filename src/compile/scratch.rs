@@ -15,7 +15,7 @@ pub enum Place {
     /// A local server of the wanted major, started from binaries (found, or where the setting says).
     Local(Option<PathBuf>),
     /// Databases of our own on the server that a URL names.
-    Server(Target),
+    Server(Box<Target>),
 }
 
 /// A place to build in. Its databases go when it is closed; a local server goes when it is dropped.
@@ -43,7 +43,7 @@ impl Scratch {
         match place {
             Place::Local(setting) => {
                 let install = find(Some(major), setting.as_deref())?;
-                for extension in extensions.iter().filter(|e| !install.has_extension(e)) {
+                if let Some(extension) = extensions.iter().find(|e| !install.has_extension(e)) {
                     let message = format!("extension {extension} is not installed for PostgreSQL {} in {}", install.version, install.bin.display());
                     return Err(Error::new(message).with_hint(format!(
                         "install it there, or name another place with `--scratch`: binaries of PostgreSQL {major} that have it, the URL of a server that has it, or `target`"
@@ -63,7 +63,7 @@ impl Scratch {
                 }
                 remove_leftovers(&session).await?;
                 let words = format!("databases of its own on {}", target.describe());
-                Ok(Self { admin: target.clone(), local: None, databases: Vec::new(), major, words })
+                Ok(Self { admin: (**target).clone(), local: None, databases: Vec::new(), major, words })
             }
         }
     }

@@ -43,10 +43,11 @@ pub struct File {
     pub text: String,
 }
 
-/// The declaration of a model as read from a server of this major. `notes` are said as comments.
-pub fn document(model: &Model, major: u32, schemas: &[String], notes: &[String]) -> Document {
-    let writer =
-        Writer { model, major, default_schema: schemas.first().map_or("", String::as_str), owner: usual_owner(model) };
+/// The declaration of a model as read from a server of this major. `notes` are said as comments. With
+/// `all_grants`, who may use a thing is said also where it is the default, and so is managed.
+pub fn document(model: &Model, major: u32, schemas: &[String], notes: &[String], all_grants: bool) -> Document {
+    let default_schema = schemas.first().map_or("", String::as_str);
+    let writer = Writer { model, major, default_schema, owner: usual_owner(model), all_grants };
     let mut settings = Mapping::new();
     settings.insert("pgplumb".into(), 1.into());
     settings.insert("postgres".into(), major.into());
@@ -89,6 +90,7 @@ struct Writer<'a> {
     major: u32,
     default_schema: &'a str,
     owner: Option<&'a str>,
+    all_grants: bool,
 }
 
 impl Writer<'_> {
@@ -115,7 +117,7 @@ impl Writer<'_> {
         let mut facets = Mapping::new();
         let default_owner = if kind.follows_owner(node) { node.owner.as_deref() } else { self.owner };
         // The newest privileges are granted one by one, lest `all` should mean more to a reader.
-        facet::write(kind, node, default_owner, self.major.max(17), &mut facets);
+        facet::write(kind, node, default_owner, self.major.max(17), self.all_grants, &mut facets);
         // What is there already has other grants than a new one would.
         if kind.is_given(node) && node.grants.is_some() && !facets.contains_key("grants") {
             facets.insert("grants".into(), Value::Mapping(Mapping::new()));

@@ -94,8 +94,9 @@ fn words(yaml: &Yaml) -> Vec<crate::yaml::Scalar> {
     }
 }
 
-/// Writes the facets of a node beside its own keys; `default_owner` need not be said.
-pub fn write(kind: &dyn Kind, node: &Node, default_owner: Option<&str>, major: u32, into: &mut Mapping) {
+/// Writes the facets of a node beside its own keys; `default_owner` need not be said, and grants that are
+/// the default only if `all_grants` are wanted.
+pub fn write(kind: &dyn Kind, node: &Node, default_owner: Option<&str>, major: u32, all_grants: bool, into: &mut Mapping) {
     if let Some(owner) = node.owner.as_deref().filter(|o| Some(*o) != default_owner) {
         into.insert("owner".into(), owner.into());
     }
@@ -103,7 +104,7 @@ pub fn write(kind: &dyn Kind, node: &Node, default_owner: Option<&str>, major: u
         into.insert("comment".into(), comment.as_ref().into());
     }
     let (Some(grants), Some(grantable)) = (&node.grants, kind.grantable(node, major)) else { return };
-    if **grants == default_grants(&grantable) {
+    if !all_grants && **grants == default_grants(&grantable) {
         return;
     }
     let mut written = Mapping::new();

@@ -146,7 +146,12 @@ impl Fragment {
             // What the parser met behind it, nobody wrote.
             let message = if offset < self.text.len() { mistake.message } else { "unexpected end".to_owned() };
             Mistake { offset: offset.min(self.text.len()), message }
-        })
+        })?;
+        // Where semicolons are at home, an END could close the body and a statement of its own follow.
+        if self.shape == Shape::Atomic && parser::statements(&statement) != Some(1) {
+            return Err(Mistake { offset: 0, message: "the body does not stay between BEGIN ATOMIC and END".to_owned() });
+        }
+        Ok(())
     }
 
     fn stays_inside(&self) -> Result<(), Mistake> {
@@ -215,6 +220,7 @@ mod tests {
             (Shape::Exclusion, "using gist (a with =)", None),
             (Shape::Arguments, "a int, b text default 'x'", None),
             (Shape::Atomic, "select 1; select 2;", None),
+            (Shape::Atomic, "select 1; end; drop table t; create function g() returns int begin atomic select 1;", Some(0)),
             (Shape::Type, "numeric(10, 2)[]", None),
             (Shape::Expression, "", Some(0)),
         ];

@@ -44,6 +44,11 @@ pub fn syntax(statement: &str) -> Result<(), Mistake> {
     }
 }
 
+/// How many statements a text holds; None if it does not parse.
+pub fn statements(text: &str) -> Option<usize> {
+    pg_query::split_with_parser(text).ok().map(|found| found.len())
+}
+
 /// The parse tree as a generic value; None if the text does not parse or is too deep to read.
 pub fn tree(statement: &str) -> Option<Value> {
     let parsed = pg_query::parse(statement, pg_query::ParserOptions::DEFAULT).ok()?;

@@ -90,7 +90,7 @@ impl Database<'_> {
 
     /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.
     pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
-        let place = Place::Server(self.server.target("postgres"));
+        let place = Place::Server(Box::new(self.server.target("postgres")));
         let words = |error: pgplumb::error::Error| error.to_string();
         let choices = Choices {
             declaration: declaration.to_owned(),

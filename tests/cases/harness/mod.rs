@@ -29,7 +29,8 @@ pub fn all() -> Vec<Case> {
         for directory in directories(&kind) {
             let name = directory.strip_prefix(&root).unwrap_or(&directory).display().to_string();
             if name.contains(&wanted) {
-                let expect = Expect::read(&directory.join("expect.yaml")).unwrap_or_else(|e| panic!("{name}: expect.yaml: {e}"));
+                let expect =
+                    Expect::read(&directory.join("expect.yaml")).unwrap_or_else(|e| panic!("{name}: expect.yaml: {e}"));
                 cases.push(Case { name, directory, expect });
             }
         }
@@ -47,7 +48,8 @@ fn directories(path: &Path) -> Vec<PathBuf> {
 /// Runs the cases on all majors; gives one text for each that failed.
 pub fn run_all(cases: &[Case]) -> Vec<String> {
     let majors = majors();
-    let work: Vec<(u32, &Case)> = majors.iter().flat_map(|major| cases.iter().map(move |case| (*major, case))).collect();
+    let work: Vec<(u32, &Case)> =
+        majors.iter().flat_map(|major| cases.iter().map(move |case| (*major, case))).collect();
     let queue = Mutex::new(work.into_iter());
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

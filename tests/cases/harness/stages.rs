@@ -35,7 +35,9 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     let plan = match (planned, &expect.refuses) {
         (Ok(compared), None) => compared.plan,
         (Err(why), Some(text)) if why.contains(text) => return Ok(()),
-        (Ok(compared), Some(text)) => return Err(format!("planning was to end with `{text}`:\n{}", words(&compared.plan))),
+        (Ok(compared), Some(text)) => {
+            return Err(format!("planning was to end with `{text}`:\n{}", words(&compared.plan)))
+        }
         (Err(why), Some(text)) => return Err(format!("planning was to end with `{text}`: {why}")),
         (Err(why), None) => return Err(format!("planning: {why}")),
     };
@@ -78,7 +80,9 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     if plan.is_empty() {
         return Ok(());
     }
-    way_back(&database, &declaration, &plan, expect, (&before, &dump, &rows)).await.map_err(|why| format!("{why}{}", back_words(&plan)))
+    way_back(&database, &declaration, &plan, expect, (&before, &dump, &rows))
+        .await
+        .map_err(|why| format!("{why}{}", back_words(&plan)))
 }
 
 fn stage(name: &'static str) -> impl Fn(String) -> String {
@@ -88,7 +92,8 @@ fn stage(name: &'static str) -> impl Fn(String) -> String {
 /// The hazards that need leave, and texts of the plan.
 fn check_plan(plan: &Plan, expect: &Expect) -> Checked {
     let words = words(plan);
-    let mut found: Vec<String> = plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
+    let mut found: Vec<String> =
+        plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
     let mut wanted = expect.hazards.clone();
     (found.sort(), wanted.sort());
     if found != wanted {
@@ -142,7 +147,13 @@ async fn build_reference(reference: &Database<'_>, declaration: &Path, after: Op
     reference.apply(&plan).await.map_err(failed)
 }
 
-async fn way_back(database: &Database<'_>, declaration: &Path, plan: &Plan, expect: &Expect, (sql, dump, rows): (&str, &Dump, &Rows)) -> Checked {
+async fn way_back(
+    database: &Database<'_>,
+    declaration: &Path,
+    plan: &Plan,
+    expect: &Expect,
+    (sql, dump, rows): (&str, &Dump, &Rows),
+) -> Checked {
     let there = database.rows().map_err(stage("reading the rows"))?;
     match (database.rollback(plan).await, &expect.no_undo) {
         (Ok(()), None) => {}
@@ -215,7 +226,9 @@ fn check_rows(before: &Rows, after: &Rows, expect: &Expect) -> Checked {
             Ok((column.to_owned(), name))
         };
         let pairs: Vec<(String, String)> = first.keys().map(|c| column_now(c)).collect::<Result<_, _>>()?;
-        let compared = |(old, new): &&(String, String)| other.contains_key(new) && !expect.changed.contains(&format!("{table}.{old}"));
+        let compared = |(old, new): &&(String, String)| {
+            other.contains_key(new) && !expect.changed.contains(&format!("{table}.{old}"))
+        };
         let pairs: Vec<&(String, String)> = pairs.iter().filter(compared).collect();
         let mut had: Vec<String> = old.iter().map(|row| line(row, pairs.iter().map(|p| &p.0))).collect();
         let mut has: Vec<String> = new.iter().map(|row| line(row, pairs.iter().map(|p| &p.1))).collect();
@@ -228,7 +241,10 @@ fn check_rows(before: &Rows, after: &Rows, expect: &Expect) -> Checked {
 }
 
 /// The values, whatever their JSON type: a number and its text are the same value of another type.
-fn line<'a>(row: &std::collections::BTreeMap<String, serde_json::Value>, columns: impl Iterator<Item = &'a String>) -> String {
+fn line<'a>(
+    row: &std::collections::BTreeMap<String, serde_json::Value>,
+    columns: impl Iterator<Item = &'a String>,
+) -> String {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     columns.map(|column| row.get(column).map(text).unwrap_or_default()).collect::<Vec<_>>().join(" | ")
 }
@@ -245,7 +261,8 @@ fn check_queries(database: &Database<'_>, expect: &Expect) -> Checked {
 
 /// The statements and hazards of a plan.
 fn words(plan: &Plan) -> String {
-    batches(&plan.batches) + &plan.findings.iter().map(|f| format!("-- found: {}: {}\n", f.address, f.text)).collect::<String>()
+    batches(&plan.batches)
+        + &plan.findings.iter().map(|f| format!("-- found: {}: {}\n", f.address, f.text)).collect::<String>()
 }
 
 fn batches(batches: &[pgplumb::plan::Batch]) -> String {
