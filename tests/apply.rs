@@ -45,7 +45,9 @@ fn history(stage: &Stage) -> String {
 /// No session but the one that asks.
 fn nobody_is_left(stage: &Stage) {
     soon("no session of pgplumb is left", || {
-        stage.sql("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()") == "0"
+        stage
+            .sql("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+            == "0"
     });
 }
 
@@ -98,7 +100,15 @@ fn a_plan_that_was_edited_is_refused() {
         std::fs::write(&plan, text.replacen(from, to, 1)).expect("the plan");
         stage.apply(&plan).refused(&["was changed after it was sealed", "make the plan anew"]);
     }
-    for broken in ["", "a: b", "- 1", "\u{0}", "pgplumb_plan: 1\n", &text[..text.len() / 2], &text.replacen("pgplumb_plan: 1", "pgplumb_plan: 2", 1)] {
+    for broken in [
+        "",
+        "a: b",
+        "- 1",
+        "\u{0}",
+        "pgplumb_plan: 1\n",
+        &text[..text.len() / 2],
+        &text.replacen("pgplumb_plan: 1", "pgplumb_plan: 2", 1),
+    ] {
         std::fs::write(&plan, broken).expect("the plan");
         stage.apply(&plan).refused(&["plan"]);
     }
@@ -169,12 +179,18 @@ functions:
     let ignored = format!("ignore: [public.untouched]\n{yaml}");
     // What the plan does: n becomes bigint (v, p and the check hang on it), f and `fresh` change.
     let changes = [
-        ("drop policy p on t; drop view v; alter table t alter column n type smallint", "column public.t.n has changed"),
+        (
+            "drop policy p on t; drop view v; alter table t alter column n type smallint",
+            "column public.t.n has changed",
+        ),
         ("alter table t alter column n set default 1", "column public.t.n has changed"),
         ("alter table t alter column n set not null", "column public.t.n has changed"),
         ("comment on column t.n is 'x'", "column public.t.n has changed"),
         ("alter table t drop constraint positive", "positive is gone"),
-        ("alter table t drop constraint positive; alter table t add constraint positive check (n > 1)", "positive has changed"),
+        (
+            "alter table t drop constraint positive; alter table t add constraint positive check (n > 1)",
+            "positive has changed",
+        ),
         ("alter policy p on t using (n > 5)", "policy public.t.p has changed"),
         ("drop policy p on t", "policy public.t.p is gone"),
         ("create or replace view v as select id, a, n, 1 as one from t", "view public.v has changed"),
@@ -191,7 +207,10 @@ functions:
         ("grant select on t to keeper", "table public.t has changed"),
         ("drop table t cascade", "is gone"),
         ("alter default privileges grant select on tables to keeper", "default privileges have changed"),
-        ("alter default privileges in schema public grant execute on functions to keeper", "default privileges have changed"),
+        (
+            "alter default privileges in schema public grant execute on functions to keeper",
+            "default privileges have changed",
+        ),
     ];
     role("keeper", "");
     let stage = Stage::with(base, &ignored);
@@ -201,7 +220,8 @@ functions:
         // Each change is alone: what came before is taken back by building everything anew.
         stage.sql(change);
         let ran = stage.apply(&plan);
-        if ran.status != Some(1) || !ran.err.contains("has changed since the plan was made") || !ran.err.contains(words) {
+        if ran.status != Some(1) || !ran.err.contains("has changed since the plan was made") || !ran.err.contains(words)
+        {
             missed.push(format!("{change}: {words}\n{ran}"));
         }
         stage.sql("drop schema if exists pgplumb cascade; drop table if exists t, fresh, untouched cascade; drop function if exists f(int); drop type mood; \
@@ -231,7 +251,8 @@ fn hazards_need_leave_and_some_may_never_happen() {
     ran.refused(&["is not HAZARD:ADDRESS"]);
 
     let plan = stage.planned(&["--allow", "data_loss:column public.t.a"]);
-    let settings = format!("scratch: '{}'\ntargets:\n  prod: {{ url: '${{STAGE_URL}}', never: [data_loss] }}\n", stage.scratch());
+    let settings =
+        format!("scratch: '{}'\ntargets:\n  prod: {{ url: '${{STAGE_URL}}', never: [data_loss] }}\n", stage.scratch());
     stage.file("pgplumb.yaml", &settings);
     let mut command = stage.command(&["apply", &plan.display().to_string(), "--yes", "--target", "prod"]);
     let ran = Ran::of(command.env("STAGE_URL", stage.url()).output().expect("pgplumb runs"));
@@ -247,7 +268,8 @@ fn nobody_is_asked_where_nobody_is_there() {
     let stage = Stage::with(BASE, &t_with("      more: int\n"));
     let plan = stage.planned(&[]);
     let mut command = stage.command(&["apply", &plan.display().to_string(), "--url", &stage.url()]);
-    Ran::of(command.stdin(Stdio::null()).output().expect("pgplumb runs")).refused(&["nobody is there to confirm", "--yes"]);
+    Ran::of(command.stdin(Stdio::null()).output().expect("pgplumb runs"))
+        .refused(&["nobody is there to confirm", "--yes"]);
     assert!(!shape(&stage).contains("more"));
 }
 
@@ -306,7 +328,9 @@ fn a_lock_that_others_hold_is_waited_for_in_turns() {
     let plan = stage.planned(&[]);
     let mut other = stage.session();
     other.feed("begin; lock table t in access share mode;");
-    soon("the lock is held", || stage.sql("select count(*) from pg_locks where relation = 't'::regclass and granted") != "0");
+    soon("the lock is held", || {
+        stage.sql("select count(*) from pg_locks where relation = 't'::regclass and granted") != "0"
+    });
     let path = plan.display().to_string();
     let ran = stage.on(&["apply", &path, "--yes", "--lock-timeout", "200ms", "--attempts", "2"]);
     ran.refused(&["nothing was changed", "55P03", "pg_locks"]);
@@ -315,8 +339,11 @@ fn a_lock_that_others_hold_is_waited_for_in_turns() {
     assert_eq!(stage.sql("select count(*) from t"), "10");
 
     let url = stage.url();
-    let mut command = stage.command(&["apply", &path, "--yes", "--lock-timeout", "200ms", "--attempts", "30", "--url", &url]);
-    let run = Background(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"));
+    let mut command =
+        stage.command(&["apply", &path, "--yes", "--lock-timeout", "200ms", "--attempts", "30", "--url", &url]);
+    let run = Background(
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"),
+    );
     std::thread::sleep(std::time::Duration::from_secs(2));
     other.feed("commit;");
     let ran = ended(run);
@@ -382,7 +409,10 @@ fn a_failure_in_the_middle_is_gone_on_from() {
 
 #[test]
 fn a_plan_applied_in_part_can_be_taken_back() {
-    let stage = Stage::with(&PARTS.replace("'sad', 'happy'", "'sad', 'soso', 'happy'"), &PARTS_YAML.replace("parent: int\n", "parent: int not null\n"));
+    let stage = Stage::with(
+        &PARTS.replace("'sad', 'happy'", "'sad', 'soso', 'happy'"),
+        &PARTS_YAML.replace("parent: int\n", "parent: int not null\n"),
+    );
     let before = stage.dump();
     let plan = stage.planned(&[]);
     stage.sql("insert into child values (3, 99)");
@@ -419,7 +449,9 @@ fn a_killed_backend_or_client_leaves_a_whole_number_of_batches() {
         "      n: int\n",
         "      n: int\n      feeling: { type: mood, not_null: true, default: \"'soso'\" }\n",
     );
-    let base = format!("create type mood as enum ('sad', 'happy'); {BASE} alter table t add feeling mood not null default 'sad';");
+    let base = format!(
+        "create type mood as enum ('sad', 'happy'); {BASE} alter table t add feeling mood not null default 'sad';"
+    );
     let stage = Stage::with(&base, &yaml);
     let plan = stage.planned(&[]);
 
@@ -455,7 +487,12 @@ fn missing_privileges_are_said_beforehand() {
     let path = stage.path("plan.yaml").display().to_string();
     let ran = stage.on_as("weak", &["plan", "--out", &path]);
     let told = format!("{}{}", ran.ok().out, std::fs::read_to_string(&path).expect("the plan"));
-    for words in ["belongs to role other_owner", "weak is not a member of it", "role weak may not create anything in it", "role weak may not write the journal"] {
+    for words in [
+        "belongs to role other_owner",
+        "weak is not a member of it",
+        "role weak may not create anything in it",
+        "role weak may not write the journal",
+    ] {
         assert!(told.contains(words), "{words} is not in {told}");
     }
     // What it may not read is not taken for absent or clean.
@@ -540,11 +577,14 @@ tables:
     let stage = Stage::with(base, yaml);
     let (path, ran) = stage.plan(&[]);
     let told = format!("{}{}", ran.ok().out, std::fs::read_to_string(&path).expect("the plan"));
-    let plan: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(&path).expect("the plan")).expect("YAML");
+    let plan: serde_yaml::Value =
+        serde_yaml::from_str(&std::fs::read_to_string(&path).expect("the plan")).expect("YAML");
     let finding = |address: &str| {
         let findings = plan["findings"].as_sequence().expect("findings");
-        let found = findings.iter().find(|f| f["address"] == address).unwrap_or_else(|| panic!("{address} is not in {told}"));
-        let examples: Vec<&str> = found["examples"].as_sequence().map(|e| e.iter().filter_map(|e| e.as_str()).collect()).unwrap_or_default();
+        let found =
+            findings.iter().find(|f| f["address"] == address).unwrap_or_else(|| panic!("{address} is not in {told}"));
+        let examples: Vec<&str> =
+            found["examples"].as_sequence().map(|e| e.iter().filter_map(|e| e.as_str()).collect()).unwrap_or_default();
         (found["rows"].as_u64().expect("rows"), examples.join(" "))
     };
     assert_eq!(finding("column public.t.a"), (3, "1 2 3".into()));
@@ -563,7 +603,8 @@ tables:
     // Who knows better may say so; then the server decides.
     let ran = stage.apply(&path);
     ran.refused(&["6 hazards are not allowed", "--allow 'may_fail_on_data:check public.t.small'"]);
-    let flags: Vec<String> = ran.err.split('\'').filter(|f| f.starts_with("may_fail_on_data:")).map(str::to_owned).collect();
+    let flags: Vec<String> =
+        ran.err.split('\'').filter(|f| f.starts_with("may_fail_on_data:")).map(str::to_owned).collect();
     let flags: Vec<&str> = flags.iter().flat_map(|f| ["--allow", f]).collect();
     let plan = stage.planned(&flags);
     stage.apply(&plan).refused(&["nothing was changed"]);
@@ -575,7 +616,8 @@ fn pgplumb_major() -> u32 {
 
 #[test]
 fn a_row_that_loses_its_value_is_a_hazard() {
-    let base = "create table t (id int primary key, name text); insert into t values (1, 'a'), (2, 'b'), (3, 'c'); analyze;";
+    let base =
+        "create table t (id int primary key, name text); insert into t values (1, 'a'), (2, 'b'), (3, 'c'); analyze;";
     let yaml = "tables:\n  t:\n    columns:\n      id: int primary key\n      name: text\n    rows:\n      - { id: 1, name: A }\n      - { id: 4, name: d }\n";
     let stage = Stage::with(base, yaml);
     let plan = stage.planned(&[]);

@@ -145,19 +145,36 @@ fn values_arrive_as_they_were_written() {
 
 #[test]
 fn only_an_unquoted_null_is_null() {
-    for (written, null) in [("null", true), ("~", true), ("", true), ("'null'", false), ("\"~\"", false), ("''", false), ("Null", false), ("NULL", false)] {
+    for (written, null) in [
+        ("null", true),
+        ("~", true),
+        ("", true),
+        ("'null'", false),
+        ("\"~\"", false),
+        ("''", false),
+        ("Null", false),
+        ("NULL", false),
+    ] {
         let yaml = format!(
             "pgplumb: 1\ntables:\n  t:\n    columns:\n      id: int primary key\n      a: text\n    rows:\n      - id: 1\n        a: {written}\n"
         );
         let (_stage, path) = declared(yaml.as_bytes());
-        let row: serde_json::Value = drafts(&path).iter().find(|d| d.node.address.kind() == "row").expect("the row").node.spec.read().expect("JSON");
+        let row: serde_json::Value = drafts(&path)
+            .iter()
+            .find(|d| d.node.address.kind() == "row")
+            .expect("the row")
+            .node
+            .spec
+            .read()
+            .expect("JSON");
         assert_eq!(row["values"]["a"].is_null(), null, "{written}");
     }
 }
 
 #[test]
 fn sql_numbers_and_words_keep_their_spelling() {
-    let cases = ["1.10", "0x1F::text", "1.", ".5", "1e-7", "no", "on_", "yes", "null", "'no'", "'~'", "'2020-01-01'", "1_000"];
+    let cases =
+        ["1.10", "0x1F::text", "1.", ".5", "1e-7", "no", "on_", "yes", "null", "'no'", "'~'", "'2020-01-01'", "1_000"];
     for sql in cases {
         let quoted = format!("{:?}", sql);
         let yaml = format!("pgplumb: 1\ntables:\n  t:\n    columns:\n      id: {{ type: text, default: {quoted} }}\n");
@@ -191,15 +208,29 @@ fn what_yaml_would_cut_or_fold_is_refused_in_each_sql_position() {
         ("tables:\n  t:\n    columns:\n      a: SQL\n", "int not null", 6),
         ("tables:\n  t:\n    columns:\n      a: { type: int }\n    checks:\n      c: SQL\n", "a > 1", 6),
         ("tables:\n  t:\n    columns:\n      a: { type: int }\n    indexes:\n      c: SQL\n", "a desc", 6),
-        ("tables:\n  t:\n    columns:\n      a: { type: int }\n    policies:\n      p:\n        using: SQL\n", "a > 1", 8),
+        (
+            "tables:\n  t:\n    columns:\n      a: { type: int }\n    policies:\n      p:\n        using: SQL\n",
+            "a > 1",
+            8,
+        ),
         ("views:\n  v:\n    query: SQL\n", "select 1 as a", 4),
         ("domains:\n  d: SQL\n", "text not null", 2),
     ];
     for (yaml, sql, indent) in places {
         let (a, b) = sql.rsplit_once(' ').expect("two words");
         let pad = " ".repeat(indent + 2);
-        let good = [sql.to_owned(), format!("'{sql} '"), format!("|\n{pad}{a}\n{pad}{b} -- # c\n"), format!("| # a comment\n{pad}{sql}\n")];
-        let bad = [format!("{sql} # more"), format!("{a}\n{pad}{b}"), format!(">\n{pad}{a}\n{pad}{b}"), format!(">-\n{pad}{a}\n{pad}{b}\n")];
+        let good = [
+            sql.to_owned(),
+            format!("'{sql} '"),
+            format!("|\n{pad}{a}\n{pad}{b} -- # c\n"),
+            format!("| # a comment\n{pad}{sql}\n"),
+        ];
+        let bad = [
+            format!("{sql} # more"),
+            format!("{a}\n{pad}{b}"),
+            format!(">\n{pad}{a}\n{pad}{b}"),
+            format!(">-\n{pad}{a}\n{pad}{b}\n"),
+        ];
         for text in good {
             let (_stage, path) = declared(format!("pgplumb: 1\n{}", yaml.replace("SQL", &text)).as_bytes());
             drafts(&path);

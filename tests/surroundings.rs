@@ -168,7 +168,11 @@ impl Results {
         let dump = stage.dump();
         let rows = stage.sql(&format!("set timezone = utc; set datestyle = iso; set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1; {rows}"));
         let cut = |text: &str| {
-            let same = |line: &&str| !["  role: ", "  database", "  system", "generated", "at: ", "  host"].iter().any(|s| line.starts_with(s));
+            let same = |line: &&str| {
+                !["  role: ", "  database", "  system", "generated", "at: ", "  host"]
+                    .iter()
+                    .any(|s| line.starts_with(s))
+            };
             text.lines().filter(same).collect::<Vec<_>>().join("\n").replace(&stage.database, "DATABASE")
         };
         Self { inspect: cut(&inspect), drift: cut(&drift.out), plan: cut(&plan), dump, rows }
@@ -233,7 +237,14 @@ fn settings_of_a_database_change_nothing() {
     let hostile = Results::of("plain", |stage| {
         tablespace(stage);
         // A database's settings hold for the tests' own sessions too: some would stop these.
-        let ours = ["role", "statement_timeout", "idle_session_timeout", "lock_timeout", "client_min_messages", "default_transaction_read_only"];
+        let ours = [
+            "role",
+            "statement_timeout",
+            "idle_session_timeout",
+            "lock_timeout",
+            "client_min_messages",
+            "default_transaction_read_only",
+        ];
         for (name, value) in HOSTILE.iter().filter(|(name, _)| known(stage, name) && !ours.contains(name)) {
             let sql = format!("alter database {} set {name} = {value}", stage.database);
             stage.sql_in_postgres(&sql);
@@ -370,7 +381,9 @@ fn others_who_create_and_drop_meanwhile_disturb_nothing() {
             other
         })
         .collect();
-    soon("the others are at work", || stage.sql("select count(*) from pg_stat_activity where query like 'do %'") != "0");
+    soon("the others are at work", || {
+        stage.sql("select count(*) from pg_stat_activity where query like 'do %'") != "0"
+    });
     let mut failed = Vec::new();
     for n in 0..30 {
         let ran = if n % 2 == 0 {
@@ -385,7 +398,8 @@ fn others_who_create_and_drop_meanwhile_disturb_nothing() {
         }
     }
     assert!(!stage.sql("select count(*) from pg_stat_activity where query like 'do %'").is_empty());
-    let at_work = stage.sql("select count(*) from pg_stat_activity where datname = current_database() and query like 'do %'");
+    let at_work =
+        stage.sql("select count(*) from pg_stat_activity where datname = current_database() and query like 'do %'");
     // Applying reads under locks, and must bear the same.
     let allow = ["plan", "--out", path.as_str(), "--locked", "--allow", "access_widened:policy public.\"Odd Table\".p"];
     stage.on(&allow).ok();
@@ -403,8 +417,10 @@ fn others_who_create_and_drop_meanwhile_disturb_nothing() {
 fn who_can_only_connect_sees_the_same_differences() {
     role("visitor", "login");
     let stage = Stage::with(BASE, YAML);
-    stage.sql("revoke all on schema public from public; revoke all on all tables in schema public from public;
-        revoke select on pg_attribute from visitor");
+    stage.sql(
+        "revoke all on schema public from public; revoke all on all tables in schema public from public;
+        revoke select on pg_attribute from visitor",
+    );
     let all = stage.on(&["drift", "--format", "json"]);
     assert_eq!(all.status, Some(2), "{all}");
     let told: serde_json::Value = serde_json::from_str(&all.out).expect("JSON");
@@ -446,7 +462,10 @@ fn reading_commands_write_nothing_and_need_no_server_of_their_own() {
     stage.sql_in_postgres(&format!("alter database {} set default_transaction_read_only = on", stage.database));
     let before = written(&stage);
     let listing = || {
-        let mut names: Vec<_> = walk(stage.directory.path()).into_iter().map(|p| (p.metadata().and_then(|m| m.modified()).ok(), p)).collect();
+        let mut names: Vec<_> = walk(stage.directory.path())
+            .into_iter()
+            .map(|p| (p.metadata().and_then(|m| m.modified()).ok(), p))
+            .collect();
         names.sort();
         names
     };

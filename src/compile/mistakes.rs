@@ -64,11 +64,16 @@ impl Mistakes {
         let failed: HashSet<String> = built().map(|f| f.of.clone()).collect();
         let names: Vec<(String, String)> = built().map(|f| (f.of.clone(), last_name(&f.of))).collect();
         let absent = |failure: &Failure| ABSENT.iter().any(|code| failure.message.contains(code));
-        let misses = |failure: &Failure| absent(failure) && self.left_out.iter().any(|a| mentions(&failure.message, &bare_name(a)));
+        let misses = |failure: &Failure| {
+            absent(failure) && self.left_out.iter().any(|a| mentions(&failure.message, &bare_name(a)))
+        };
         let follows = |failure: &Failure| {
             let node = model.nodes().iter().find(|n| n.address.path() == failure.of);
             let hangs = |node: &Node| {
-                node.needs.iter().chain(node.address.parent().iter()).any(|on| on.path() != failure.of && failed.contains(&on.path()))
+                node.needs
+                    .iter()
+                    .chain(node.address.parent().iter())
+                    .any(|on| on.path() != failure.of && failed.contains(&on.path()))
             };
             let others = || names.iter().any(|(of, name)| *of != failure.of && mentions(&failure.message, name));
             node.is_some_and(hangs) || (absent(failure) && others())

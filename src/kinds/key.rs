@@ -230,9 +230,12 @@ pub fn slots_with_index(node: &Node) -> Vec<(String, String)> {
 }
 
 /// What becomes of a key on columns: it goes along with a column, and falls with it.
-pub fn rebind(cause: Cause) -> Rebind {
+pub fn rebind(node: &Node, below: &Address, cause: Cause) -> Rebind {
+    let included = || node.spec.read::<KeySpec>().is_ok_and(|spec| spec.include.iter().any(|c| c == below.name()));
     match cause {
         Cause::Replaced => Rebind::Replace,
+        // PostgreSQL forgets foreign keys to the constraint when it rebuilds it for an included column (2BP01).
+        Cause::Rebuilt if below.kind() == "column" && included() => Rebind::Replace,
         Cause::Rebuilt | Cause::Swapped => Rebind::Keep,
     }
 }

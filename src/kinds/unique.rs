@@ -120,8 +120,8 @@ impl Kind for Unique {
         KeySpec::target(node)
     }
 
-    fn rebind(&self, _node: &Node, _below: &Address, cause: Cause, _scope: &Scope) -> Rebind {
-        key::rebind(cause)
+    fn rebind(&self, node: &Node, below: &Address, cause: Cause, _scope: &Scope) -> Rebind {
+        key::rebind(node, below, cause)
     }
 
     fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {

@@ -170,7 +170,9 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        let output = psql("postgres", "postgres").args(["-c", &format!("drop database {} with (force)", self.database)]).output();
+        let output = psql("postgres", "postgres")
+            .args(["-c", &format!("drop database {} with (force)", self.database)])
+            .output();
         if !std::thread::panicking() {
             let output = output.expect("psql runs");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -243,7 +245,9 @@ impl std::fmt::Display for Ran {
 fn psql(role: &str, database: &str) -> Command {
     let own = server().install().bin.join("psql");
     let mut command = Command::new(if own.exists() { own } else { "psql".into() });
-    command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d"]).arg(server().url(database).replace("user=postgres", &format!("user={role}")));
+    command
+        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d"])
+        .arg(server().url(database).replace("user=postgres", &format!("user={role}")));
     command.env("PGOPTIONS", "-c client_min_messages=warning");
     command
 }
@@ -280,8 +284,10 @@ pub fn role(name: &str, options: &str) {
         "postgres",
         "postgres",
         &format!(
-            "select pg_advisory_lock(1); do $$ begin if not exists (select from pg_roles where rolname = '{name}') then \
-             create role \"{name}\" {options}; end if; end $$;"
+            "select pg_advisory_lock(1); do $$ begin if not exists (select from pg_roles where rolname = '{}') then \
+             create role \"{}\" {options}; end if; end $$;",
+            name.replace('\'', "''"),
+            name.replace('"', "\"\"")
         ),
     );
 }

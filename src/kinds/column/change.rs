@@ -217,6 +217,9 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
             changes.push(start_after_rows(node, new));
         }
     }
+    // A new type brings its own storage and forgets the compression method.
+    let reset = ColumnSpec { storage: None, compression: None, ..old.clone() };
+    let old = if retyped { &reset } else { old };
     if compression != &old.compression {
         let method = compression.as_deref().unwrap_or("DEFAULT");
         changes.push(locked(format!("{} SET COMPRESSION {method}", alter_column(node)), node));
