@@ -7,7 +7,9 @@ CARGO := tools/cargo
 MAJORS ?= 16 18
 OTHER_MAJORS ?= 14 15 17
 # The test binaries of the shorter suite, by name; all of them when empty.
-SHORT_TESTS ?=
+SHORT_TESTS ?= property systems cases inspect audit
+# Pairs per major in `make soak`.
+PAIRS ?= 2000
 # More arguments for the test runner, as in: make test ARGS='-- --nocapture some_name'
 ARGS ?=
 
@@ -46,11 +48,11 @@ test-majors: setup ## run the full suite on MAJORS alone, as in: make test-major
 test-short: setup ## run the shorter suite on MAJORS alone
 	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_TEST_SHORT=1 $(CARGO) test $(short_tests) $(ARGS)
 
-soak: setup ## run the long random tests on MAJORS
-	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" $(CARGO) test --release --test soak -- --ignored --nocapture $(ARGS)
+soak: setup ## run thousands of random pairs of schemas on MAJORS
+	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_PAIRS=$(PAIRS) $(CARGO) test --test property -- --nocapture $(ARGS)
 
 bench: setup ## run the benchmarks
-	$(pg_root) $(CARGO) bench $(ARGS)
+	$(pg_root) $(CARGO) bench --bench scale $(ARGS)
 
 fmt: ## format the code
 	@tools/setup --lint

@@ -90,10 +90,12 @@ fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
             } else {
                 format!("changed since: {}", stale.join(", "))
             };
-            return Err(Error::new(format!("{} is stale: {why}", path.display())).with_hint("run `pgplumb compile` and commit the lock"));
+            return Err(Error::new(format!("{} is stale: {why}", path.display()))
+                .with_hint("run `pgplumb compile` and commit the lock"));
         }
     } else if choices.locked {
-        return Err(Error::new(format!("there is no {}", path.display())).with_hint("run `pgplumb compile` and commit the lock"));
+        return Err(Error::new(format!("there is no {}", path.display()))
+            .with_hint("run `pgplumb compile` and commit the lock"));
     }
     Ok(None)
 }
@@ -135,11 +137,16 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
 
 async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u32) -> Result<Model> {
     if declaration.settings.postgres > major {
-        let message = format!("the declaration says `postgres: {}`, the server is {major}", declaration.settings.postgres);
+        let message =
+            format!("the declaration says `postgres: {}`, the server is {major}", declaration.settings.postgres);
         return Err(Error::new(message).with_hint("lower `postgres` in the declaration, or use a newer server"));
     }
-    let extensions: Vec<String> =
-        declaration.drafts.iter().filter(|d| d.node.address.kind() == "extension").map(|d| d.node.address.name().to_owned()).collect();
+    let extensions: Vec<String> = declaration
+        .drafts
+        .iter()
+        .filter(|d| d.node.address.kind() == "extension")
+        .map(|d| d.node.address.name().to_owned())
+        .collect();
     let mut scratch = Scratch::open(&choices.scratch, major, &extensions, choices.env).await?;
     (choices.progress)(&format!("compiling for PostgreSQL {major} on {}", scratch.words));
     let compiled = compile::compile(declaration, &mut scratch, choices.progress).await;

@@ -7,13 +7,13 @@
 
 mod support;
 
-use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
 use pgplumb::{engine, inspect};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::Instant;
 use support::database::{Database, Rows};
+use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
 use support::server::{majors, Server};
 
 /// Pairs per major in the ordinary and in the shorter suite.
@@ -50,7 +50,10 @@ fn any_schema_leads_to_any_other_and_back() {
                     let outcome = journey(&server, &a, &b);
                     println!("PostgreSQL {major}, seed {seed}: {:.0} s", started.elapsed().as_secs_f64());
                     if let Err(why) = outcome {
-                        println!("fails, looking for a smaller pair: {}", why.lines().take(30).collect::<Vec<_>>().join("\n"));
+                        println!(
+                            "fails, looking for a smaller pair: {}",
+                            why.lines().take(30).collect::<Vec<_>>().join("\n")
+                        );
                         let text = smallest(&server, seed, a, b, why);
                         failures.lock().expect("no panic").push(text);
                     }

@@ -15,7 +15,10 @@ pub fn identity(plan: &Plan, session: &Session) -> Result<()> {
         _ => true,
     };
     if !system || made.database != here.database || made.database_oid != here.database_oid {
-        let message = format!("the plan was made for database {} of another server or another database of that name; this is {}", made.database, here.database);
+        let message = format!(
+            "the plan was made for database {} of another server or another database of that name; this is {}",
+            made.database, here.database
+        );
         return Err(Error::new(message).with_hint("make a plan for this database with `pgplumb plan`"));
     }
     if plan.reads.major != session.major {
@@ -29,8 +32,13 @@ pub fn identity(plan: &Plan, session: &Session) -> Result<()> {
 pub fn hazards(batches: &[Batch], allowed: &[Allowed], never: &[Hazard], how: &str) -> Result<()> {
     for step in batches.iter().flat_map(|b| &b.steps) {
         if let Some(note) = step.hazards.iter().find(|n| never.contains(&n.hazard)) {
-            return Err(Error::new(format!("{}: {} ({}) may never happen on this target", step.address, note.hazard.word(), note.why))
-                .with_hint("`never` in pgplumb.yaml says so"));
+            return Err(Error::new(format!(
+                "{}: {} ({}) may never happen on this target",
+                step.address,
+                note.hazard.word(),
+                note.why
+            ))
+            .with_hint("`never` in pgplumb.yaml says so"));
         }
     }
     let missing = not_allowed(batches, allowed);
@@ -38,18 +46,27 @@ pub fn hazards(batches: &[Batch], allowed: &[Allowed], never: &[Hazard], how: &s
         return Ok(());
     }
     let list: Vec<String> = missing.iter().map(|a| format!("--allow '{}:{}'", a.hazard.word(), a.address)).collect();
-    Err(Error::new(format!("{} hazard{} not allowed:\n  {}", list.len(), if list.len() == 1 { " is" } else { "s are" }, list.join("\n  ")))
-        .with_hint(how))
+    Err(Error::new(format!(
+        "{} hazard{} not allowed:\n  {}",
+        list.len(),
+        if list.len() == 1 { " is" } else { "s are" },
+        list.join("\n  ")
+    ))
+    .with_hint(how))
 }
 
 /// Nothing that the plan touches has changed since it was made. `done` are batches that were committed
 /// before: what they changed is as they left it.
 pub async fn fresh(plan: &Plan, session: &Session, done: usize) -> Result<()> {
     let (loaded, surroundings) = read(plan, session).await?;
-    let changed_by_us: BTreeSet<&str> = plan.batches.iter().take(done).flat_map(|b| &b.steps).map(|s| s.at.as_str()).collect();
+    let changed_by_us: BTreeSet<&str> =
+        plan.batches.iter().take(done).flat_map(|b| &b.steps).map(|s| s.at.as_str()).collect();
     let no_longer = |path: &str| plan.fingerprints.changed.iter().take(done).any(|paths| paths.contains(path));
     let ours = |path: &str| {
-        no_longer(path) || changed_by_us.iter().any(|at| path == *at || path.starts_with(&format!("{at}/")) || at.starts_with(&format!("{path}/")))
+        no_longer(path)
+            || changed_by_us
+                .iter()
+                .any(|at| path == *at || path.starts_with(&format!("{at}/")) || at.starts_with(&format!("{path}/")))
     };
     let mut changed = Vec::new();
     for (path, before) in plan.fingerprints.things.iter().filter(|(path, _)| done == 0 || !ours(path)) {

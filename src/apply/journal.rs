@@ -50,7 +50,8 @@ pub struct Entry {
 
 /// Makes the journal if it is not there.
 pub async fn prepare(session: &Session) -> Result<()> {
-    let there: Option<String> = session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
+    let there: Option<String> =
+        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
     if there.is_some() {
         return Ok(());
     }
@@ -83,7 +84,11 @@ fn number(n: usize) -> i32 {
 
 /// Notes a batch as done, in the batch's own transaction.
 pub async fn batch_done(session: &Session, id: i64, done: usize) -> std::result::Result<(), tokio_postgres::Error> {
-    session.client.execute("update pgplumb.run set batches_done = $2 where id = $1", &[&id, &number(done)]).await.map(drop)
+    session
+        .client
+        .execute("update pgplumb.run set batches_done = $2 where id = $1", &[&id, &number(done)])
+        .await
+        .map(drop)
 }
 
 /// Ends an entry.
@@ -101,13 +106,17 @@ pub async fn finish(session: &Session, id: i64, failure: Option<&str>) -> Result
 
 /// How many batches of a plan are committed and not taken back: what the last run of it says.
 pub async fn position(session: &Session, seal: &str) -> Result<usize> {
-    let there: Option<String> = session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
+    let there: Option<String> =
+        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
     if there.is_none() {
         return Ok(0);
     }
     let last = session
         .client
-        .query_opt("select action, batches_done, batches from pgplumb.run where seal = $1 order by id desc limit 1", &[&seal])
+        .query_opt(
+            "select action, batches_done, batches from pgplumb.run where seal = $1 order by id desc limit 1",
+            &[&seal],
+        )
         .await?;
     let Some(row) = last else { return Ok(0) };
     let (action, done): (String, i32) = (row.try_get(0)?, row.try_get(1)?);
@@ -128,7 +137,8 @@ pub async fn position(session: &Session, seal: &str) -> Result<usize> {
 
 /// All entries, the newest first; none where there is no journal.
 pub async fn entries(session: &Session, limit: i64) -> Result<Vec<Entry>> {
-    let there: Option<String> = session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
+    let there: Option<String> =
+        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
     if there.is_none() {
         return Ok(Vec::new());
     }

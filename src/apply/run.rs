@@ -40,7 +40,12 @@ const LOCK_KEY: i64 = 0x0070_6770_6c75_6d62;
 /// failures of a statement, with the position that was reached: what was committed stays and is journalled.
 pub async fn apply(plan: &Plan, session: &Session, options: &Options<'_>) -> Result<Report> {
     gate::identity(plan, session)?;
-    gate::hazards(&plan.batches, &plan.allowed, options.never, "review them, then make the plan again with these flags")?;
+    gate::hazards(
+        &plan.batches,
+        &plan.allowed,
+        options.never,
+        "review them, then make the plan again with these flags",
+    )?;
     let guard = lock_out_others(session).await;
     guard?;
     let result = apply_locked(plan, session, options).await;
@@ -66,7 +71,9 @@ async fn apply_locked(plan: &Plan, session: &Session, options: &Options<'_>) -> 
     }
     let check = Check { plan: Some(plan) };
     let report = run(session, id, &plan.batches, done, &check, options).await?;
-    in_transaction(session, gate::as_left(plan, session)).await.map_err(|e| e.while_("the plan was applied, but the result is not as planned"))?;
+    in_transaction(session, gate::as_left(plan, session))
+        .await
+        .map_err(|e| e.while_("the plan was applied, but the result is not as planned"))?;
     Ok(report)
 }
 
@@ -82,7 +89,8 @@ pub async fn rollback(plan: &Plan, session: &Session, allow: &[String], options:
 async fn rollback_locked(plan: &Plan, session: &Session, allow: &[String], options: &Options<'_>) -> Result<Report> {
     let done = journal::position(session, &plan.seal).await?;
     if done == 0 {
-        return Err(Error::new("the journal of this database knows of no batch of this plan that is applied").with_hint("`pgplumb history` lists what was applied"));
+        return Err(Error::new("the journal of this database knows of no batch of this plan that is applied")
+            .with_hint("`pgplumb history` lists what was applied"));
     }
     let batches = gate::way_back(plan, done)?;
     let known = crate::plan::not_allowed(&batches, &[]);
@@ -103,12 +111,24 @@ struct Check<'a> {
     plan: Option<&'a Plan>,
 }
 
-async fn run(session: &Session, id: i64, batches: &[Batch], done: usize, check: &Check<'_>, options: &Options<'_>) -> Result<Report> {
+async fn run(
+    session: &Session,
+    id: i64,
+    batches: &[Batch],
+    done: usize,
+    check: &Check<'_>,
+    options: &Options<'_>,
+) -> Result<Report> {
     let total: usize = batches.iter().map(|b| b.steps.len()).sum();
     let mut count: usize = batches.iter().take(done).map(|b| b.steps.len()).sum();
     let first = count;
     for (n, batch) in batches.iter().enumerate().skip(done) {
-        (options.progress)(&format!("batch {} of {}: {} steps in one transaction", n + 1, batches.len(), batch.steps.len()));
+        (options.progress)(&format!(
+            "batch {} of {}: {} steps in one transaction",
+            n + 1,
+            batches.len(),
+            batch.steps.len()
+        ));
         let started = Instant::now();
         let outcome = tokio::select! {
             outcome = attempts(session, id, n, batch, check, (count, total), options) => outcome,
@@ -132,14 +152,27 @@ async fn run(session: &Session, id: i64, batches: &[Batch], done: usize, check: 
             }));
         }
         count += batch.steps.len();
-        (options.progress)(&format!("batch {} of {} committed after {:.1} s", n + 1, batches.len(), started.elapsed().as_secs_f64()));
+        (options.progress)(&format!(
+            "batch {} of {} committed after {:.1} s",
+            n + 1,
+            batches.len(),
+            started.elapsed().as_secs_f64()
+        ));
     }
     journal::finish(session, id, None).await?;
     Ok(Report { batches: batches.len() - done, steps: total - first, resumed: done })
 }
 
 /// Tries a batch until it gets its locks.
-async fn attempts(session: &Session, id: i64, n: usize, batch: &Batch, check: &Check<'_>, count: (usize, usize), options: &Options<'_>) -> Result<()> {
+async fn attempts(
+    session: &Session,
+    id: i64,
+    n: usize,
+    batch: &Batch,
+    check: &Check<'_>,
+    count: (usize, usize),
+    options: &Options<'_>,
+) -> Result<()> {
     let mut attempt = 1;
     loop {
         match transaction(session, id, n, batch, check, count, options).await {
@@ -219,7 +252,8 @@ async fn lock_out_others(session: &Session) -> Result<()> {
     if row.try_get(0)? {
         return Ok(());
     }
-    Err(Error::new("another pgplumb is applying a plan to this database").with_hint("wait until it is done; `pgplumb history` shows it"))
+    Err(Error::new("another pgplumb is applying a plan to this database")
+        .with_hint("wait until it is done; `pgplumb history` shows it"))
 }
 
 async fn unlock(session: &Session) {

@@ -6,8 +6,8 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
-use crate::sql::Ident;
 use crate::model::{Address, Model};
+use crate::sql::Ident;
 use std::collections::HashMap;
 
 /// Something live that depends on what is managed and is itself not: what it is, in PostgreSQL's words.
@@ -41,7 +41,13 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     let client = &session.client;
     let mut names: HashMap<u32, String> = HashMap::new();
     let mut classes: HashMap<String, u32> = HashMap::new();
-    for row in client.query("select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'", &[]).await? {
+    for row in client
+        .query(
+            "select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
+            &[],
+        )
+        .await?
+    {
         let (oid, name): (u32, String) = (row.try_get(0)?, row.try_get(1)?);
         classes.insert(name.clone(), oid);
         names.insert(oid, name);

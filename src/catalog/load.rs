@@ -91,7 +91,13 @@ enum Failure {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         let vanished = error.code().is_some_and(|code| {
-            [SqlState::INTERNAL_ERROR, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_OBJECT, SqlState::UNDEFINED_FUNCTION].contains(code)
+            [
+                SqlState::INTERNAL_ERROR,
+                SqlState::UNDEFINED_TABLE,
+                SqlState::UNDEFINED_OBJECT,
+                SqlState::UNDEFINED_FUNCTION,
+            ]
+            .contains(code)
         });
         if vanished {
             Self::Vanished(error.into())
@@ -109,7 +115,9 @@ impl From<Error> for Failure {
 
 async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded, Failure> {
     let client = &session.client;
-    let rows = client.query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas]).await?;
+    let rows = client
+        .query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas])
+        .await?;
     let schemas: Vec<u32> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
     let mut reader = Reader {
         wanted,
@@ -127,7 +135,13 @@ async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded,
     for row in client.query("select oid, rolname::text from pg_roles", &[]).await? {
         reader.roles.insert(row.try_get(0)?, row.try_get(1)?);
     }
-    for row in client.query("select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'", &[]).await? {
+    for row in client
+        .query(
+            "select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
+            &[],
+        )
+        .await?
+    {
         reader.classes.insert(row.try_get(1)?, row.try_get(0)?);
     }
     for row in client.query("select d.classid, d.objid, e.extname::text from pg_depend d join pg_extension e on e.oid = d.refobjid where d.deptype = 'e' and d.refclassid = 'pg_extension'::regclass", &[]).await? {
@@ -193,7 +207,8 @@ impl Reader<'_> {
             Some(parent) => parent.child(kind.name(), &found.name),
             None => Address::root(kind.name(), &found.name),
         };
-        let owned = kind.name() != "extension" || self.wanted.extensions.as_ref().is_none_or(|e| e.contains(&found.name));
+        let owned =
+            kind.name() != "extension" || self.wanted.extensions.as_ref().is_none_or(|e| e.contains(&found.name));
         if !owned || is_ignored(&address, &self.wanted.ignore) {
             return Ok(());
         }
@@ -210,7 +225,13 @@ impl Reader<'_> {
             // The same for all of a kind.
             let major = self.major;
             let usual = self.usual.entry(kind.name()).or_insert_with(|| {
-                kind.grantable(&node, major).map(|on| if on.column.is_some() { Grants::default() } else { facet::default_grants(&on) })
+                kind.grantable(&node, major).map(|on| {
+                    if on.column.is_some() {
+                        Grants::default()
+                    } else {
+                        facet::default_grants(&on)
+                    }
+                })
             });
             node.grants = usual.clone().map(Box::new);
         }
@@ -239,7 +260,9 @@ impl Reader<'_> {
         }
         for (at, node) in self.nodes.iter_mut().enumerate() {
             // What initdb says of `public` is nobody's comment.
-            let own = |text: &String| !(text == "standard public schema" && node.address == Address::root("schema", "public"));
+            let own = |text: &String| {
+                !(text == "standard public schema" && node.address == Address::root("schema", "public"))
+            };
             if let (Some(text), false) = (by_address.get(&node.address).filter(|t| own(t)), self.hidden.contains(&at)) {
                 node.comment = Some(text.as_str().into());
             }
@@ -248,9 +271,18 @@ impl Reader<'_> {
 }
 
 /// Reads the declared reference rows. What the role may not read is said, not taken for absent.
-async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader<'_>) -> std::result::Result<Vec<String>, Failure> {
+async fn rows_of(
+    session: &Session,
+    wanted: &Wanted,
+    reader: &mut Reader<'_>,
+) -> std::result::Result<Vec<String>, Failure> {
     let mut unchecked = Vec::new();
-    let known: HashSet<Address> = reader.nodes.iter().filter(|n| matches!(n.address.kind(), "table" | "column")).map(|n| n.address.clone()).collect();
+    let known: HashSet<Address> = reader
+        .nodes
+        .iter()
+        .filter(|n| matches!(n.address.kind(), "table" | "column"))
+        .map(|n| n.address.clone())
+        .collect();
     for row in &wanted.rows {
         let Some((sql, spec)) = kinds::row::probe(row) else { continue };
         let Some(table) = row.address.parent() else { continue };

@@ -28,7 +28,11 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let report = apply::apply(&plan, &session, &options).await?;
     let text = match (report.steps, report.resumed) {
         (0, _) => "nothing to do\n".to_owned(),
-        (steps, _) => format!("applied: {steps} steps in {} transaction{}\n", report.batches, if report.batches == 1 { "" } else { "s" }),
+        (steps, _) => format!(
+            "applied: {steps} steps in {} transaction{}\n",
+            report.batches,
+            if report.batches == 1 { "" } else { "s" }
+        ),
     };
     env.terminal.print(&text)?;
     Ok(Outcome::Agreement)

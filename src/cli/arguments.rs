@@ -89,7 +89,9 @@ impl ScratchArgs {
             None | Some("local") => Ok(Place::Local(None)),
             Some("target") => match target {
                 Some(target) => Ok(Place::Server(Box::new(target.clone()))),
-                None => Err(Error::new("`--scratch target` needs a target").with_hint("name it with --url or --target")),
+                None => {
+                    Err(Error::new("`--scratch target` needs a target").with_hint("name it with --url or --target"))
+                }
             },
             Some(word) if word.contains("://") || word.contains('=') => {
                 Ok(Place::Server(Box::new(Target::resolve(Some(word), &variable)?)))
@@ -139,7 +141,13 @@ impl RunArgs {
         }
     }
 
-    pub fn options<'a>(&'a self, env: &'a Env, named: &'a TargetArgs, target: &'a Target, progress: &'a dyn Fn(&str)) -> Options<'a> {
+    pub fn options<'a>(
+        &'a self,
+        env: &'a Env,
+        named: &'a TargetArgs,
+        target: &'a Target,
+        progress: &'a dyn Fn(&str),
+    ) -> Options<'a> {
         Options {
             target,
             never: env.project.never(named.name()),
@@ -153,7 +161,8 @@ impl RunArgs {
 /// Reads a plan file and checks its seal.
 pub fn read_plan(path: &Path) -> Result<Plan> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::new(format!("cannot read the plan {}: {e}", path.display())).with_hint("`pgplumb plan --out FILE` writes one")
+        Error::new(format!("cannot read the plan {}: {e}", path.display()))
+            .with_hint("`pgplumb plan --out FILE` writes one")
     })?;
     Plan::read(&text, &path.display().to_string())
 }

@@ -24,6 +24,10 @@ pub fn run(args: &Args, env: &Env) -> Result<Outcome> {
     let path = args.declaration.path(env);
     let declaration = declare::read(&path)?;
     let (things, files) = (declaration.drafts.len(), declaration.sources.files.len());
-    env.terminal.print(&format!("{}: {things} things in {files} file{}, no mistake found\n", path.display(), if files == 1 { "" } else { "s" }))?;
+    env.terminal.print(&format!(
+        "{}: {things} things in {files} file{}, no mistake found\n",
+        path.display(),
+        if files == 1 { "" } else { "s" }
+    ))?;
     Ok(Outcome::Agreement)
 }

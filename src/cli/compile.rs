@@ -39,6 +39,10 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let desired = engine::compile(&choices, &majors).await?;
     let lock = crate::compile::lock::path_of(&choices.declaration);
     let majors = majors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    env.terminal.print(&format!("{}: {} things for PostgreSQL {majors}\n", lock.display(), desired.model.nodes().len()))?;
+    env.terminal.print(&format!(
+        "{}: {} things for PostgreSQL {majors}\n",
+        lock.display(),
+        desired.model.nodes().len()
+    ))?;
     Ok(Outcome::Agreement)
 }

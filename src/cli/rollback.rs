@@ -29,6 +29,11 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let progress = |text: &str| env.terminal.progress(text);
     let options = args.run.options(env, &args.target, &target, &progress);
     let report = apply::rollback(&plan, &session, &args.allow, &options).await?;
-    env.terminal.print(&format!("rolled back: {} steps in {} transaction{}\n", report.steps, report.batches, if report.batches == 1 { "" } else { "s" }))?;
+    env.terminal.print(&format!(
+        "rolled back: {} steps in {} transaction{}\n",
+        report.steps,
+        report.batches,
+        if report.batches == 1 { "" } else { "s" }
+    ))?;
     Ok(Outcome::Agreement)
 }

@@ -40,7 +40,8 @@ impl Project {
         if named.is_none() && !path.exists() {
             return Ok(Self::default());
         }
-        let text = std::fs::read_to_string(path).map_err(|e| Error::new(format!("cannot read {}: {e}", path.display())))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Error::new(format!("cannot read {}: {e}", path.display())))?;
         let written = if text.trim().is_empty() {
             Written::default()
         } else {
@@ -81,7 +82,11 @@ impl Project {
     pub fn target_url(&self, name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String> {
         let Some(target) = self.written.targets.get(name) else {
             let known = self.written.targets.keys().cloned().collect::<Vec<_>>().join(", ");
-            let hint = if known.is_empty() { "name targets under `targets:` in pgplumb.yaml".into() } else { format!("known: {known}") };
+            let hint = if known.is_empty() {
+                "name targets under `targets:` in pgplumb.yaml".into()
+            } else {
+                format!("known: {known}")
+            };
             return Err(Error::new(format!("there is no target `{name}`")).with_hint(hint));
         };
         let Some(url) = &target.url else {
@@ -93,7 +98,9 @@ impl Project {
             text.push_str(&rest[..start]);
             let Some(end) = rest[start..].find('}') else { break };
             let variable = &rest[start + 2..start + end];
-            let value = env(variable).ok_or_else(|| Error::new(format!("target `{name}` needs the variable {variable}, which is not set")))?;
+            let value = env(variable).ok_or_else(|| {
+                Error::new(format!("target `{name}` needs the variable {variable}, which is not set"))
+            })?;
             text.push_str(&value);
             rest = &rest[start + end + 1..];
         }

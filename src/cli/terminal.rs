@@ -28,7 +28,11 @@ impl Terminal {
             When::Always => true,
             When::Never => false,
             // no-color.org: any value that is not empty.
-            When::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
+            When::Auto => {
+                terminal
+                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
         };
         Self {
             color: wanted(std::io::stdout().is_terminal()),

@@ -219,8 +219,11 @@ async fn bodies(session: &Session, declaration: &Declaration) -> Result<Vec<Fail
     for row in rows {
         let (oid, schema, name, validator): (u32, String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        let path: Vec<String> =
-            std::iter::once(&schema).chain(schemas).map(|s| Ident(s).to_string()).chain(["public".to_owned()]).collect();
+        let path: Vec<String> = std::iter::once(&schema)
+            .chain(schemas)
+            .map(|s| Ident(s).to_string())
+            .chain(["public".to_owned()])
+            .collect();
         let sql = format!(
             "SAVEPOINT body; SET LOCAL search_path = {}; SET LOCAL check_function_bodies = on; SELECT {validator}({oid})",
             path.join(", ")
@@ -257,10 +260,13 @@ fn failure(
     inside: Option<(Address, Pos)>,
     declaration: &Declaration,
 ) -> Failure {
-    let message = error.as_db_error().map_or_else(|| error.to_string(), |db| {
-        let detail = db.detail().map(|d| format!("; {d}")).unwrap_or_default();
-        format!("{} ({}){detail}", db.message(), db.code().code())
-    });
+    let message = error.as_db_error().map_or_else(
+        || error.to_string(),
+        |db| {
+            let detail = db.detail().map(|d| format!("; {d}")).unwrap_or_default();
+            format!("{} ({}){detail}", db.message(), db.code().code())
+        },
+    );
     let own = || draft.map(|d| (d.node.address.clone(), d.pos.clone()));
     let (culprit, words, pos) = match inside.or_else(own) {
         Some((address, pos)) => (Some(address.clone()), address.to_string(), pos),
@@ -309,5 +315,7 @@ fn found_inside(
     }
     let name = db.message().split('"').nth(1).filter(|_| found.is_none());
     let named = |d: &&Draft| d.node.address != draft.node.address && name == Some(d.node.address.name());
-    found.or_else(|| declaration.drafts.iter().filter(within).find(named).map(|d| (d.node.address.clone(), d.pos.clone())))
+    found.or_else(|| {
+        declaration.drafts.iter().filter(within).find(named).map(|d| (d.node.address.clone(), d.pos.clone()))
+    })
 }

@@ -98,7 +98,8 @@ impl Lock {
             Err(error) => return Err(Error::new(format!("cannot read {}: {error}", path.display()))),
         };
         let broken = |why: String| {
-            Error::new(format!("{} cannot be used: {why}", path.display())).with_hint("run `pgplumb compile` to write it anew")
+            Error::new(format!("{} cannot be used: {why}", path.display()))
+                .with_hint("run `pgplumb compile` to write it anew")
         };
         let body = text.find('\n').map_or(text.len(), |at| at + 1);
         let header: Header = serde_json::from_str(&text[..body]).map_err(|e| broken(e.to_string()))?;
@@ -157,7 +158,8 @@ impl Lock {
 }
 
 fn node(text: &str, major: u32, deep: bool) -> Result<Option<Node>> {
-    let line: Line = serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))?;
+    let line: Line =
+        serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))?;
     if !line.pg.is_empty() && !line.pg.contains(&major) {
         return Ok(None);
     }

@@ -144,10 +144,12 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
             node.owner = draft.owner.clone();
             node.comment = draft.comment.clone();
             node.grants = draft.grants.clone();
-            if let (Some(grants), Some(on)) = (&mut node.grants, kinds::kind_of(&node.address).grantable(draft, major)) {
+            if let (Some(grants), Some(on)) = (&mut node.grants, kinds::kind_of(&node.address).grantable(draft, major))
+            {
                 // An owner that holds everything goes without saying.
                 let owner = draft.owner.as_deref();
-                let all = |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
+                let all =
+                    |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
                 grants.0.retain(|role, held| Some(role.as_str()) != owner || !all(held));
                 // `all` is what the server's major knows.
                 grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));
@@ -166,7 +168,9 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
     // Functions over types that only the server could name: the same name and number of arguments.
     let there: HashSet<Address> = nodes.iter().map(|n| n.address.clone()).collect();
     for draft in drafts.iter().filter(|d| !there.contains(&d.node.address)) {
-        let Some(at) = nodes.iter().position(|n| !declared.contains(&n.address) && kinds::routine::same_shape(&n.address, &draft.node.address)) else {
+        let Some(at) = nodes.iter().position(|n| {
+            !declared.contains(&n.address) && kinds::routine::same_shape(&n.address, &draft.node.address)
+        }) else {
             continue;
         };
         if let Some(node) = nodes.get_mut(at) {

@@ -39,12 +39,21 @@ impl Scratch {
     ///
     /// # Errors
     /// No binaries of that major, extensions that are not installed, another major on the server.
-    pub async fn open(place: &Place, major: u32, extensions: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+    pub async fn open(
+        place: &Place,
+        major: u32,
+        extensions: &[String],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
         match place {
             Place::Local(setting) => {
                 let install = find(Some(major), setting.as_deref())?;
                 if let Some(extension) = extensions.iter().find(|e| !install.has_extension(e)) {
-                    let message = format!("extension {extension} is not installed for PostgreSQL {} in {}", install.version, install.bin.display());
+                    let message = format!(
+                        "extension {extension} is not installed for PostgreSQL {} in {}",
+                        install.version,
+                        install.bin.display()
+                    );
                     return Err(Error::new(message).with_hint(format!(
                         "install it there, or name another place with `--scratch`: binaries of PostgreSQL {major} that have it, the URL of a server that has it, or `target`"
                     )));
@@ -58,8 +67,10 @@ impl Scratch {
             Place::Server(target) => {
                 let session = Session::open(target).await?;
                 if session.major != major {
-                    let message = format!("the scratch server is PostgreSQL {}, the target is {major}", session.version);
-                    return Err(Error::new(message).with_hint("name a scratch server of the target's major, or leave `scratch` out"));
+                    let message =
+                        format!("the scratch server is PostgreSQL {}, the target is {major}", session.version);
+                    return Err(Error::new(message)
+                        .with_hint("name a scratch server of the target's major, or leave `scratch` out"));
                 }
                 remove_leftovers(&session).await?;
                 let words = format!("databases of its own on {}", target.describe());
@@ -84,8 +95,9 @@ impl Scratch {
                 (Some(_), _) => {}
                 (None, Some(_)) => session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?,
                 (None, None) => {
-                    return Err(Error::new(format!("role {name} does not exist on the scratch server"))
-                        .with_hint("create it there; pgplumb refers to roles but never makes them on a server that is not its own"));
+                    return Err(Error::new(format!("role {name} does not exist on the scratch server")).with_hint(
+                        "create it there; pgplumb refers to roles but never makes them on a server that is not its own",
+                    ));
                 }
             }
         }
@@ -99,7 +111,9 @@ impl Scratch {
         let name = format!("{PREFIX}{}_{count}", std::process::id());
         let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", Ident(&name));
         admin.client.batch_execute(&sql).await.map_err(|e| {
-            Error::from(e).while_("creating a scratch database").with_hint("scratch needs CREATEDB: use another role, or a local server")
+            Error::from(e)
+                .while_("creating a scratch database")
+                .with_hint("scratch needs CREATEDB: use another role, or a local server")
         })?;
         self.databases.push(name.clone());
         Session::open(&self.admin.with_database(&name)).await

@@ -63,7 +63,12 @@ fn short(hash: &blake3::Hash) -> String {
 }
 
 fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .components()
+        .map(|c| c.as_os_str().to_string_lossy())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// The YAML files of a declaration, sorted by path; hidden files are left alone.
@@ -114,7 +119,8 @@ pub fn load(path: &Path, problems: &mut Vec<Problem>) -> Result<(Sources, Vec<Ya
     let mut sources = Sources { root, files: Vec::new() };
     let mut trees = Vec::new();
     for path in paths {
-        let bytes = std::fs::read(&path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
+        let bytes =
+            std::fs::read(&path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
         sources.files.push(Source { path: relative(&sources.root, &path), digest: digest(&bytes) });
         trees.extend(yaml::read(&Arc::new(path), &bytes, problems));
     }

@@ -45,14 +45,25 @@ pub fn read(path: &Path) -> Result<Declaration> {
     for schema in &settings.schemas {
         if !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
             let pos = settings.pos.clone().unwrap_or_else(|| sources.start());
-            declare_one(kinds::find("schema"), None, &Scalar::made(schema.as_str(), &pos), &Yaml::empty(&pos), &settings, &mut out);
+            declare_one(
+                kinds::find("schema"),
+                None,
+                &Scalar::made(schema.as_str(), &pos),
+                &Yaml::empty(&pos),
+                &settings,
+                &mut out,
+            );
         }
     }
     for (section, kind) in kinds::child_sections("") {
         for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
             out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
             let known = problems.len() + out.problems.len();
-            let stamped = if kind.name() == "table" { template::stamp(&templates, name, yaml, &settings, &mut problems) } else { None };
+            let stamped = if kind.name() == "table" {
+                template::stamp(&templates, name, yaml, &settings, &mut problems)
+            } else {
+                None
+            };
             let yaml = stamped.as_ref().unwrap_or(yaml);
             let before = problems.len();
             form::check_name(name, &mut problems);
@@ -116,7 +127,10 @@ fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
                 if *first == name.pos {
                     sections.push((key.text.clone(), name, yaml));
                 } else {
-                    problems.push(Problem::new(&name.pos, format!("`{}` is declared twice in `{}`", name.text, key.text)).hint(format!("first at {first}")));
+                    problems.push(
+                        Problem::new(&name.pos, format!("`{}` is declared twice in `{}`", name.text, key.text))
+                            .hint(format!("first at {first}")),
+                    );
                 }
             }
         }
@@ -125,12 +139,21 @@ fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
 }
 
 /// Declares one thing, its facets, and what stands in its sections.
-fn declare_one(kind: Option<&dyn Kind>, parent: Option<&Address>, name: &Scalar, yaml: &Yaml, settings: &Settings, out: &mut Drafts) {
+fn declare_one(
+    kind: Option<&dyn Kind>,
+    parent: Option<&Address>,
+    name: &Scalar,
+    yaml: &Yaml,
+    settings: &Settings,
+    out: &mut Drafts,
+) {
     let Some(kind) = kind else { return };
     let before = out.list.len();
     let problems = out.problems.len();
     kind.declare(parent, name, yaml, out);
-    let Some(at) = (before..out.list.len()).rev().find(|&i| out.list[i].node.address.kind() == kind.name()) else { return };
+    let Some(at) = (before..out.list.len()).rev().find(|&i| out.list[i].node.address.kind() == kind.name()) else {
+        return;
+    };
     let mut found = Vec::new();
     if let Some(draft) = out.list.get_mut(at) {
         facet::declare(kind, yaml, draft, settings.postgres.max(17), &mut found);
@@ -183,13 +206,15 @@ fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem
             problems.push(problem.hint(format!("PostgreSQL cuts names to {LONGEST} bytes: choose a shorter one")));
         }
         if !address.schema().is_empty() && !settings.schemas.iter().any(|s| s == address.schema()) {
-            let problem = Problem::new(&draft.pos, format!("{address} is in a schema that this declaration does not own"));
+            let problem =
+                Problem::new(&draft.pos, format!("{address} is in a schema that this declaration does not own"));
             problems.push(problem.hint(format!("owned: {}; add it under `schemas`", settings.schemas.join(", "))));
         }
         let own = ("address".to_owned(), address.path());
         for slot in kinds::kind_of(address).slots(&draft.node).into_iter().chain([own]) {
             if let Some(first) = taken.get(&slot) {
-                let problem = Problem::new(&draft.pos, format!("{address} and {} would have one name", first.node.address));
+                let problem =
+                    Problem::new(&draft.pos, format!("{address} and {} would have one name", first.node.address));
                 problems.push(problem.hint(format!("the other is at {}", first.pos)));
                 break;
             }

@@ -143,7 +143,13 @@ fn place(pos: &Pos, fragment: &Fragment, scalar: Option<&crate::yaml::Scalar>, r
     scalar.position_of(start + reference.offset.unwrap_or(0))
 }
 
-fn dangling(reference: &Reference, fragment: &Fragment, names: &Names, settings: &Settings, pos: &Pos) -> Option<Problem> {
+fn dangling(
+    reference: &Reference,
+    fragment: &Fragment,
+    names: &Names,
+    settings: &Settings,
+    pos: &Pos,
+) -> Option<Problem> {
     // A string that only looks like a name has no offset.
     reference.offset?;
     let owned = reference.schema.as_ref().map(|s| settings.schemas.contains(s));

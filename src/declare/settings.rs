@@ -45,8 +45,16 @@ pub static KEYS: &[Key] = &[
     Key { name: "pgplumb", form: Form::Word(&["1"]), doc: "The version of this format." },
     Key { name: "postgres", form: Form::Number, doc: "The oldest PostgreSQL major it must run on." },
     Key { name: "owner", form: Form::Name, doc: "The owner of everything that names none." },
-    Key { name: "schemas", form: Form::Names, doc: "The schemas this declaration owns; everything else is left alone." },
-    Key { name: "ignore", form: Form::List(&Form::Text), doc: "Patterns such as public.alembic_version or public.tmp_*." },
+    Key {
+        name: "schemas",
+        form: Form::Names,
+        doc: "The schemas this declaration owns; everything else is left alone.",
+    },
+    Key {
+        name: "ignore",
+        form: Form::List(&Form::Text),
+        doc: "Patterns such as public.alembic_version or public.tmp_*.",
+    },
     Key {
         name: "tenancy",
         form: Form::Record(&[
@@ -83,7 +91,9 @@ impl Settings {
             }
             let once = !matches!(known.name, "pgplumb" | "schemas" | "ignore");
             if let Some((_, first)) = said.iter().find(|(name, _)| once && *name == key.text) {
-                problems.push(Problem::new(&key.pos, format!("`{}` is said twice", key.text)).hint(format!("first at {first}")));
+                problems.push(
+                    Problem::new(&key.pos, format!("`{}` is said twice", key.text)).hint(format!("first at {first}")),
+                );
                 continue;
             }
             said.push((key.text.clone(), key.pos.clone()));

@@ -36,7 +36,13 @@ pub fn collect(sections: &Sections, problems: &mut Vec<Problem>) -> Templates {
 
 /// The table's YAML with its templates merged in; None if it uses none. The table's own things come
 /// first; a name that two of them give is a mistake.
-pub fn stamp(templates: &Templates, table: &Scalar, yaml: &Yaml, settings: &Settings, problems: &mut Vec<Problem>) -> Option<Yaml> {
+pub fn stamp(
+    templates: &Templates,
+    table: &Scalar,
+    yaml: &Yaml,
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<Yaml> {
     yaml.get("use")?;
     let (schema, name) = name::split(&table.text)?;
     let schema = schema.or_else(|| settings.schemas.first().cloned()).unwrap_or_default();
@@ -45,7 +51,8 @@ pub fn stamp(templates: &Templates, table: &Scalar, yaml: &Yaml, settings: &Sett
     let mut way = Way { path: Vec::new(), left: MOST };
     merge_used(templates, yaml, &values, &mut merged, &mut way, problems);
     if way.left == 0 {
-        problems.push(Problem::new(&table.pos, format!("`{}` uses more than {MOST} templates, all in all", table.text)));
+        problems
+            .push(Problem::new(&table.pos, format!("`{}` uses more than {MOST} templates, all in all", table.text)));
     }
     Some(merged)
 }
@@ -73,7 +80,8 @@ fn merge_used(
             continue;
         };
         if way.path.contains(&template) || way.path.len() >= DEEPEST {
-            problems.push(Problem::new(&used.pos, format!("template `{template}` uses itself: {}", way.path.join(" -> "))));
+            problems
+                .push(Problem::new(&used.pos, format!("template `{template}` uses itself: {}", way.path.join(" -> "))));
             continue;
         }
         let stamped = substitute(found, values, false, problems);
@@ -98,7 +106,8 @@ fn merge(template: &Yaml, name: &str, into: &mut Yaml, problems: &mut Vec<Proble
             (Some(Many::Named), Value::Map(own), Value::Map(more)) => {
                 for (child, yaml) in more {
                     if let Some((first, _)) = own.iter().find(|(k, _)| k.text == child.text) {
-                        let problem = Problem::new(&child.pos, format!("template `{name}` stamps `{}` twice", child.text));
+                        let problem =
+                            Problem::new(&child.pos, format!("template `{name}` stamps `{}` twice", child.text));
                         problems.push(problem.hint(format!("the other one is at {}", first.pos)));
                     } else {
                         own.push((child.clone(), yaml.clone()));
@@ -153,7 +162,10 @@ fn fill(scalar: &Scalar, values: &[(&str, &str)], problems: &mut Vec<Problem>) -
             None => {
                 let known = values.iter().map(|(k, _)| format!("${{{k}}}")).collect::<Vec<_>>().join(", ");
                 let shown = form::brief(&rest[at..]);
-                problems.push(Problem::new(&scalar.position_of(0), format!("unknown placeholder in `{shown}`")).hint(format!("known here: {known}")));
+                problems.push(
+                    Problem::new(&scalar.position_of(0), format!("unknown placeholder in `{shown}`"))
+                        .hint(format!("known here: {known}")),
+                );
                 return scalar.clone();
             }
         }

@@ -128,7 +128,15 @@ pub struct Change {
 impl Change {
     /// A statement and its lock; hazards are added with [`Change::hazard`].
     pub fn new(sql: impl Into<String>, lock: Lock, on: &[Address]) -> Self {
-        Self { sql: sql.into(), lock, on: on.to_vec(), hazards: Vec::new(), data: false, commit_after: false, deferred: false }
+        Self {
+            sql: sql.into(),
+            lock,
+            on: on.to_vec(),
+            hazards: Vec::new(),
+            data: false,
+            commit_after: false,
+            deferred: false,
+        }
     }
 
     pub fn hazard(mut self, hazard: Hazard, reason: impl Into<String>) -> Self {

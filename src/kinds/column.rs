@@ -56,7 +56,18 @@ impl ColumnSpec {
     /// What follows the name in CREATE TABLE and ADD COLUMN.
     fn definition(&self, with_not_null: bool) -> String {
         // Storage and statistics are set by statements of their own.
-        let Self { ty, not_null, not_null_name, default, identity, generated, collation, storage: _, compression, statistics: _ } = self;
+        let Self {
+            ty,
+            not_null,
+            not_null_name,
+            default,
+            identity,
+            generated,
+            collation,
+            storage: _,
+            compression,
+            statistics: _,
+        } = self;
         let mut sql = ty.clone();
         if let Some(method) = compression {
             sql.push_str(&format!(" COMPRESSION {method}"));
@@ -66,7 +77,10 @@ impl ColumnSpec {
         }
         if let Some(generated) = generated {
             let Generated { expression, is_virtual } = generated;
-            sql.push_str(&format!(" GENERATED ALWAYS AS ({expression}) {}", if *is_virtual { "VIRTUAL" } else { "STORED" }));
+            sql.push_str(&format!(
+                " GENERATED ALWAYS AS ({expression}) {}",
+                if *is_virtual { "VIRTUAL" } else { "STORED" }
+            ));
         }
         if let Some(default) = default {
             sql.push_str(&format!(" DEFAULT {default}"));
@@ -90,7 +104,12 @@ impl Kind for Column {
     }
 
     fn sections(&self) -> &'static [Section] {
-        &[Section { parent: "table", key: "columns", many: Many::Named, doc: "Columns by name, in their physical order." }]
+        &[Section {
+            parent: "table",
+            key: "columns",
+            many: Many::Named,
+            doc: "Columns by name, in their physical order.",
+        }]
     }
 
     fn form(&self) -> &'static Form {
@@ -218,7 +237,11 @@ impl Kind for Column {
             return Vec::new();
         }
         let tables = node.needs.iter().filter(|n| n.kind() == "table");
-        tables.flat_map(|t| desired.children(t)).filter(|n| n.address.kind() == "row").map(|n| n.address.clone()).collect()
+        tables
+            .flat_map(|t| desired.children(t))
+            .filter(|n| n.address.kind() == "row")
+            .map(|n| n.address.clone())
+            .collect()
     }
 
     fn grantable(&self, node: &Node, _major: u32) -> Option<Grantable> {
@@ -243,7 +266,12 @@ mod tests {
 
     #[test]
     fn definitions_are_whole() {
-        let spec = ColumnSpec { ty: "text".into(), not_null: true, default: Some("'x'::text".into()), ..ColumnSpec::default() };
+        let spec = ColumnSpec {
+            ty: "text".into(),
+            not_null: true,
+            default: Some("'x'::text".into()),
+            ..ColumnSpec::default()
+        };
         assert_eq!(spec.definition(true), "text DEFAULT 'x'::text NOT NULL");
         assert_eq!(spec.definition(false), "text DEFAULT 'x'::text");
     }

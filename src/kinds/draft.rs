@@ -37,7 +37,15 @@ pub struct Drafts {
 
 impl Drafts {
     pub fn new(schemas: Vec<String>) -> Self {
-        Self { list: Vec::new(), problems: Vec::new(), schemas, directory: ".".into(), root: ".".into(), files: Vec::new(), taken: HashSet::new() }
+        Self {
+            list: Vec::new(),
+            problems: Vec::new(),
+            schemas,
+            directory: ".".into(),
+            root: ".".into(),
+            files: Vec::new(),
+            taken: HashSet::new(),
+        }
     }
 
     /// The schema of names that name none.
@@ -67,7 +75,8 @@ impl Drafts {
             }
             None => {
                 let problem = Problem::new(&name.pos, format!("`{}` is not a name", super::form::brief(&name.text)));
-                self.problems.push(problem.hint("write `name` or `schema.name`; quote odd names as in SQL: '\"Odd name\"'"));
+                self.problems
+                    .push(problem.hint("write `name` or `schema.name`; quote odd names as in SQL: '\"Odd name\"'"));
                 None
             }
         }

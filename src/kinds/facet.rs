@@ -96,7 +96,14 @@ fn words(yaml: &Yaml) -> Vec<crate::yaml::Scalar> {
 
 /// Writes the facets of a node beside its own keys; `default_owner` need not be said, and grants that are
 /// the default only if `all_grants` are wanted.
-pub fn write(kind: &dyn Kind, node: &Node, default_owner: Option<&str>, major: u32, all_grants: bool, into: &mut Mapping) {
+pub fn write(
+    kind: &dyn Kind,
+    node: &Node,
+    default_owner: Option<&str>,
+    major: u32,
+    all_grants: bool,
+    into: &mut Mapping,
+) {
     if let Some(owner) = node.owner.as_deref().filter(|o| Some(*o) != default_owner) {
         into.insert("owner".into(), owner.into());
     }
@@ -283,7 +290,9 @@ fn start(defaults: &DefaultGrants, owner: &str, grantable: &Grantable) -> Grants
     if instead.is_some() && !grantable.privileges.iter().all(|p| own.contains_key(*p)) {
         held.insert(owner.to_owned(), own);
     }
-    let list = |held: BTreeMap<String, bool>| held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect();
+    let list = |held: BTreeMap<String, bool>| {
+        held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect()
+    };
     Grants(held.into_iter().map(|(role, held)| (role, list(held))).collect())
 }
 
@@ -296,7 +305,8 @@ pub fn alter(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<Chan
     if new.comment != old.comment {
         changes.extend(comment_change(kind, old.comment.as_deref(), new));
     }
-    if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major)) {
+    if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major))
+    {
         changes.extend(grant_changes(before, wanted, &grantable, new.owner.as_deref().or(old.owner.as_deref()), true));
         changes.extend(taken_along(before, wanted, new, scope));
     }
@@ -319,10 +329,15 @@ fn taken_along(before: &Grants, wanted: &Grants, relation: &Node, scope: &Scope)
             let (was, is) = (names(before, role), names(wanted, role));
             held.retain(|p| !was.contains(&p.name) || is.contains(&p.name));
         }
-        let again = Grants(kept.0.iter().filter_map(|(role, held)| {
-            let had = has.0.get(role)?;
-            Some((role.clone(), held.iter().filter(|p| had.contains(p)).cloned().collect()))
-        }).collect());
+        let again = Grants(
+            kept.0
+                .iter()
+                .filter_map(|(role, held)| {
+                    let had = has.0.get(role)?;
+                    Some((role.clone(), held.iter().filter(|p| had.contains(p)).cloned().collect()))
+                })
+                .collect(),
+        );
         if without != *has {
             changes.extend(grant_changes(&without, &union(&without, &again), &on, None, false));
         }
@@ -369,7 +384,9 @@ fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>
         match grants.0.get(role) {
             Some(held) => held.iter().map(|p| (p.name.clone(), p.grantable)).collect(),
             // An owner that is not mentioned holds everything.
-            None if Some(role) == owner && on.column.is_none() => on.privileges.iter().map(|p| ((*p).to_owned(), false)).collect(),
+            None if Some(role) == owner && on.column.is_none() => {
+                on.privileges.iter().map(|p| ((*p).to_owned(), false)).collect()
+            }
             None => BTreeMap::new(),
         }
     };
@@ -386,7 +403,11 @@ fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>
         let (before, after) = (map(old, role), map(new, role));
         let who = if role == "public" { "PUBLIC".to_owned() } else { Ident(role).to_string() };
         let pick = |from: &BTreeMap<String, bool>, keep: &dyn Fn(&str, bool) -> bool| -> Vec<String> {
-            on.privileges.iter().filter(|p| from.get(**p).is_some_and(|g| keep(p, *g))).map(|p| (*p).to_owned()).collect()
+            on.privileges
+                .iter()
+                .filter(|p| from.get(**p).is_some_and(|g| keep(p, *g)))
+                .map(|p| (*p).to_owned())
+                .collect()
         };
         let revoked = pick(&before, &|p, _| !after.contains_key(p));
         let unoptioned = pick(&before, &|p, option| option && after.get(p) == Some(&false));
@@ -394,7 +415,11 @@ fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>
         let optioned = pick(&after, &|p, option| option && before.get(p) != Some(&true));
         let mut push = |sql: String, widens: bool| {
             let change = Change::new(sql, Lock::None, &[]);
-            changes.push(change.hazard_if(widens && live, Hazard::AccessWidened, format!("{who} gets more privileges")));
+            changes.push(change.hazard_if(
+                widens && live,
+                Hazard::AccessWidened,
+                format!("{who} gets more privileges"),
+            ));
         };
         if !revoked.is_empty() {
             push(format!("REVOKE {} ON {} FROM {who}", list(&revoked), on.on), false);
@@ -418,7 +443,13 @@ mod tests {
 
     #[test]
     fn acls_are_read_as_printed() {
-        let on = Grantable { on: "TABLE t".into(), column: None, privileges: &["select", "insert"], default_class: 'r', public: &[] };
+        let on = Grantable {
+            on: "TABLE t".into(),
+            column: None,
+            privileges: &["select", "insert"],
+            default_class: 'r',
+            public: &[],
+        };
         let (grants, foreign) = read_acl(Some("{own=ar/own,=r/own,\"\\\"o d\\\"\"\"=a*/own\",x=r/y}"), "own", &on);
         assert_eq!(grants.0.get("public").map(Vec::len), Some(1));
         assert!(!grants.0.contains_key("own"));

@@ -349,7 +349,11 @@ impl Kind for ForeignKey {
     fn goes_before(&self, node: &Node, actual: &Model) -> Vec<Address> {
         // A reference row that goes first would take along, by ON DELETE, the rows that refer to it.
         let Ok(spec) = node.spec.read::<ForeignKeySpec>() else { return Vec::new() };
-        actual.children(&spec.references.address()).filter(|n| n.address.kind() == "row").map(|n| n.address.clone()).collect()
+        actual
+            .children(&spec.references.address())
+            .filter(|n| n.address.kind() == "row")
+            .map(|n| n.address.clone())
+            .collect()
     }
 
     fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {

@@ -71,7 +71,9 @@ impl Form {
 
 /// Checks what was written under a kind's name, with its facets and child sections.
 pub fn check_kind(kind: &dyn Kind, yaml: &Yaml, problems: &mut Vec<Problem>) {
-    let extra = |key: &str| facet::form(kind, key).is_some() || registry::child_sections(kind.name()).any(|(s, _)| s.key == key);
+    let extra = |key: &str| {
+        facet::form(kind, key).is_some() || registry::child_sections(kind.name()).any(|(s, _)| s.key == key)
+    };
     let extra_names: Vec<&str> =
         registry::child_sections(kind.name()).map(|(s, _)| s.key).chain(facet::keys(kind)).collect();
     check_with(kind.form(), yaml, &extra, &extra_names, problems);
@@ -97,7 +99,9 @@ pub fn check_section(many: Many, kind: &dyn Kind, yaml: &Yaml, problems: &mut Ve
         }
         (Many::List, Value::List(values)) => values.iter().for_each(|value| check_kind(kind, value, problems)),
         (Many::Named | Many::List, Value::Scalar(scalar)) if scalar.is_null() => {}
-        (Many::Named, _) => problems.push(Problem::new(&yaml.pos, format!("expected a map from names to {}", kind.name()))),
+        (Many::Named, _) => {
+            problems.push(Problem::new(&yaml.pos, format!("expected a map from names to {}", kind.name())))
+        }
         (Many::List, _) => problems.push(Problem::new(&yaml.pos, "expected a list")),
     }
 }
@@ -107,7 +111,13 @@ pub fn check(form: &Form, yaml: &Yaml, problems: &mut Vec<Problem>) {
     check_with(form, yaml, &|_| false, &[], problems);
 }
 
-fn check_with(form: &Form, yaml: &Yaml, extra: &dyn Fn(&str) -> bool, extra_names: &[&str], problems: &mut Vec<Problem>) {
+fn check_with(
+    form: &Form,
+    yaml: &Yaml,
+    extra: &dyn Fn(&str) -> bool,
+    extra_names: &[&str],
+    problems: &mut Vec<Problem>,
+) {
     if !form.fits(yaml) {
         let null = matches!(&yaml.value, Value::Scalar(s) if s.is_null());
         // `tenants:` with nothing behind it is an empty record.
@@ -151,12 +161,15 @@ fn check_with(form: &Form, yaml: &Yaml, extra: &dyn Fn(&str) -> bool, extra_name
 }
 
 fn check_scalar(form: &Form, scalar: &Scalar, problems: &mut Vec<Problem>) {
-    let mut expected = || problems.push(Problem::new(&scalar.pos, format!("expected {}, found `{}`", form.words(), brief(&scalar.text))));
+    let mut expected = || {
+        problems.push(Problem::new(&scalar.pos, format!("expected {}, found `{}`", form.words(), brief(&scalar.text))))
+    };
     match form {
         Form::Flag if flag(&scalar.text).is_none() => expected(),
         Form::Number if scalar.text.parse::<i64>().is_err() => expected(),
         Form::Word(words) if !words.contains(&scalar.text.as_str()) => {
-            let mut problem = Problem::new(&scalar.pos, format!("`{}` is not one of {}", brief(&scalar.text), words.join(", ")));
+            let mut problem =
+                Problem::new(&scalar.pos, format!("`{}` is not one of {}", brief(&scalar.text), words.join(", ")));
             if let Some(near) = nearest(&scalar.text, words.iter().copied()) {
                 problem = problem.hint(format!("did you mean `{near}`?"));
             }
@@ -185,7 +198,9 @@ pub fn check_sql(shape: Shape, scalar: &Scalar, problems: &mut Vec<Problem>) {
             Cut::Fold => "YAML folds the line breaks in this SQL into spaces",
             Cut::FlowComma => "YAML ends the value at this comma",
         };
-        problems.push(Problem::new(&scalar.pos, what).hint("put the SQL in quotes, or write it after `|` on lines of its own"));
+        problems.push(
+            Problem::new(&scalar.pos, what).hint("put the SQL in quotes, or write it after `|` on lines of its own"),
+        );
         return;
     }
     if scalar.is_null() {

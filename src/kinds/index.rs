@@ -209,7 +209,8 @@ impl Kind for Index {
 
     fn bond(&self, node: &Node) -> Option<(String, String)> {
         let spec = node.spec.read::<IndexSpec>().ok().filter(|spec| spec.unique && spec.predicate.is_none())?;
-        let columns: Vec<String> = spec.keys.iter().filter_map(|key| crate::sql::name::split(key)).map(|(_, name)| name).collect();
+        let columns: Vec<String> =
+            spec.keys.iter().filter_map(|key| crate::sql::name::split(key)).map(|(_, name)| name).collect();
         Some(key::target_bond(&node.address.parent()?, &columns))
     }
 

@@ -1,7 +1,7 @@
 //! Row security policies (manual, section 5.9; CREATE POLICY).
 
-use super::*;
 use super::relation::{relation, table_of};
+use super::*;
 use crate::sql::{Ident, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,10 @@ impl Kind for Policy {
             out.problem(&name.pos, "a policy for insert has no `using`: new rows are tested by `check`");
         }
         if matches!(spec.command.as_str(), "select" | "delete") && spec.check.is_some() {
-            out.problem(&name.pos, format!("a policy for {} has no `check`: existing rows are tested by `using`", spec.command));
+            out.problem(
+                &name.pos,
+                format!("a policy for {} has no `check`: existing rows are tested by `using`", spec.command),
+            );
         }
         let draft = out.add(table.child("policy", &name.text), &spec, &name.pos);
         draft.was(yaml);
@@ -145,8 +148,11 @@ impl Kind for Policy {
         }
         let same = scope.actual.get(&node.address).is_some_and(|live| live.spec == node.spec);
         let widens = !restrictive && !same && secured_already(&node.address, scope);
-        vec![Change::new(sql, Lock::AccessExclusive, &table_of(&node.address))
-            .hazard_if(widens, Hazard::AccessWidened, "one more permissive policy lets through what no other does")]
+        vec![Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)).hazard_if(
+            widens,
+            Hazard::AccessWidened,
+            "one more permissive policy lets through what no other does",
+        )]
     }
 
     fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
@@ -158,7 +164,9 @@ impl Kind for Policy {
     }
 
     fn alter(&self, old: &Node, new: &Node, _scope: &Scope) -> Alter {
-        let (Ok(a), Ok(b)) = (old.spec.read::<PolicySpec>(), new.spec.read::<PolicySpec>()) else { return Alter::Replace };
+        let (Ok(a), Ok(b)) = (old.spec.read::<PolicySpec>(), new.spec.read::<PolicySpec>()) else {
+            return Alter::Replace;
+        };
         let PolicySpec { command, restrictive, to, using, check } = &b;
         // ALTER POLICY can neither change the command or the mode nor take a clause away.
         let lost = (a.using.is_some() && using.is_none()) || (a.check.is_some() && check.is_none());

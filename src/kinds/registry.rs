@@ -47,7 +47,10 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
 
 /// The sections that kinds have under a parent kind ("" for the top of a declaration).
 pub fn child_sections(parent: &str) -> impl Iterator<Item = (&'static Section, &'static dyn Kind)> + '_ {
-    KINDS.iter().flat_map(|kind| kind.sections().iter().map(move |s| (s, *kind))).filter(move |(s, _)| s.parent == parent)
+    KINDS
+        .iter()
+        .flat_map(|kind| kind.sections().iter().map(move |s| (s, *kind)))
+        .filter(move |(s, _)| s.parent == parent)
 }
 
 /// The place of a kind in the registry.

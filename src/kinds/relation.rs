@@ -51,7 +51,9 @@ pub fn row_key(address: &Address, scope: &Scope) -> String {
         .flat_map(|table| scope.actual.children(table))
         .filter(|n| n.address.kind() == "primary key")
         .find_map(|n| n.spec.read::<serde_json::Value>().ok())
-        .and_then(|spec| Some(spec.get("columns")?.as_array()?.iter().filter_map(|c| Some(c.as_str()?.to_owned())).collect()))
+        .and_then(|spec| {
+            Some(spec.get("columns")?.as_array()?.iter().filter_map(|c| Some(c.as_str()?.to_owned())).collect())
+        })
         .unwrap_or_else(Vec::new);
     match columns.as_slice() {
         [] => "ctid::text".into(),

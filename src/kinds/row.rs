@@ -49,7 +49,12 @@ fn name_of(spec: &RowSpec) -> String {
 pub fn probe(wanted: &Node) -> Option<(String, RowSpec)> {
     let spec: RowSpec = wanted.spec.read().ok()?;
     let columns: Vec<String> = spec.values.keys().map(|c| format!("{}::text", Ident(c))).collect();
-    let sql = format!("SELECT ARRAY[{}]::text[] FROM {} WHERE {}", columns.join(", "), relation(&wanted.address), spec.condition());
+    let sql = format!(
+        "SELECT ARRAY[{}]::text[] FROM {} WHERE {}",
+        columns.join(", "),
+        relation(&wanted.address),
+        spec.condition()
+    );
     Some((sql, spec))
 }
 
@@ -122,7 +127,8 @@ impl Kind for ReferenceRow {
 
     fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
         let RowSpec { key: _, values } = node.spec.read().ok()?;
-        let entry = |(column, value): (String, Option<String>)| (column.into(), value.map_or(Value::Null, Value::String));
+        let entry =
+            |(column, value): (String, Option<String>)| (column.into(), value.map_or(Value::Null, Value::String));
         Some(Value::Mapping(values.into_iter().map(entry).collect()))
     }
 
@@ -169,7 +175,11 @@ impl Kind for ReferenceRow {
             .map(|(column, v)| format!("{} = {}", Ident(column), value(v)))
             .collect();
         let sql = format!("UPDATE {} SET {} WHERE {}", relation(&new.address), changed.join(", "), b.condition());
-        Alter::InPlace(if changed.is_empty() { Vec::new() } else { data(new, sql, scope, Some("the values there are replaced")) })
+        Alter::InPlace(if changed.is_empty() {
+            Vec::new()
+        } else {
+            data(new, sql, scope, Some("the values there are replaced"))
+        })
     }
 
     fn rebind(&self, _node: &Node, _below: &Address, _cause: Cause, _scope: &Scope) -> Rebind {
@@ -198,7 +208,11 @@ impl Kind for ReferenceRow {
 /// What is lost with a row: itself, and what foreign keys that stay do to the rows that refer to it.
 fn loss(node: &Node, scope: &Scope) -> String {
     let table = table_of(&node.address);
-    let acting = scope.actual.nodes().iter().filter(|n| n.address.kind() == "foreign key" && scope.desired.get(&n.address).is_some());
+    let acting = scope
+        .actual
+        .nodes()
+        .iter()
+        .filter(|n| n.address.kind() == "foreign key" && scope.desired.get(&n.address).is_some());
     let also: Vec<String> = acting
         .filter_map(|key| {
             let spec: ForeignKeySpec = key.spec.read().ok()?;

@@ -23,7 +23,12 @@ impl Kind for RowSecurity {
     }
 
     fn sections(&self) -> &'static [Section] {
-        &[Section { parent: "table", key: "rls", many: Many::One, doc: "Row security: enabled, forced (for the owner too) or disabled." }]
+        &[Section {
+            parent: "table",
+            key: "rls",
+            many: Many::One,
+            doc: "Row security: enabled, forced (for the owner too) or disabled.",
+        }]
     }
 
     fn form(&self) -> &'static Form {
@@ -103,7 +108,11 @@ fn set(node: &Node, old: &RowSecuritySpec, new: &RowSecuritySpec) -> Vec<Change>
     let RowSecuritySpec { enabled, forced } = new;
     let mut changes = Vec::new();
     let mut push = |words: &str, hazard: Option<&str>| {
-        let change = Change::new(format!("ALTER TABLE {table} {words} ROW LEVEL SECURITY"), Lock::AccessExclusive, &table_of(&node.address));
+        let change = Change::new(
+            format!("ALTER TABLE {table} {words} ROW LEVEL SECURITY"),
+            Lock::AccessExclusive,
+            &table_of(&node.address),
+        );
         changes.push(match hazard {
             Some(reason) => change.hazard(Hazard::AccessWidened, reason),
             None => change,

@@ -113,7 +113,8 @@ impl Kind for Table {
             }
         }
         let body = if clauses.is_empty() { String::new() } else { format!("{}\n", clauses.join(",")) };
-        let mut sql = format!("CREATE {}TABLE {} ({body})", if *unlogged { "UNLOGGED " } else { "" }, relation(&node.address));
+        let mut sql =
+            format!("CREATE {}TABLE {} ({body})", if *unlogged { "UNLOGGED " } else { "" }, relation(&node.address));
         if let Some(method) = method {
             sql.push_str(&format!(" USING {}", Ident(method)));
         }
@@ -131,7 +132,11 @@ impl Kind for Table {
 
     fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
         let _ = scope;
-        let change = Change::new(format!("DROP TABLE {}", relation(&node.address)), Lock::AccessExclusive, std::slice::from_ref(&node.address));
+        let change = Change::new(
+            format!("DROP TABLE {}", relation(&node.address)),
+            Lock::AccessExclusive,
+            std::slice::from_ref(&node.address),
+        );
         vec![change.hazard(Hazard::DataLoss, "the table and its rows are gone")]
     }
 
@@ -142,12 +147,18 @@ impl Kind for Table {
         let TableSpec { unlogged, with, replica_identity: _, method } = &b;
         let live = scope.has_rows(&new.address);
         let alter = |words: String, lock: Lock| {
-            Change::new(format!("ALTER TABLE {} {words}", relation(&new.address)), lock, std::slice::from_ref(&new.address))
+            Change::new(
+                format!("ALTER TABLE {} {words}", relation(&new.address)),
+                lock,
+                std::slice::from_ref(&new.address),
+            )
         };
         let rewrite = |change: Change| {
-            change
-                .hazard_if(live, Hazard::Rewrites, "the table is written anew")
-                .hazard_if(live, Hazard::BlocksReads, "nobody can read or write it meanwhile")
+            change.hazard_if(live, Hazard::Rewrites, "the table is written anew").hazard_if(
+                live,
+                Hazard::BlocksReads,
+                "nobody can read or write it meanwhile",
+            )
         };
         let mut changes = Vec::new();
         if *unlogged != a.unlogged {
@@ -159,7 +170,9 @@ impl Kind for Table {
             changes.push(rewrite(alter(format!("SET ACCESS METHOD {}", Ident(method)), Lock::AccessExclusive)));
         }
         if *with != a.with {
-            changes.extend(parameter_changes(&a.with, with).into_iter().map(|words| alter(words, Lock::ShareUpdateExclusive)));
+            changes.extend(
+                parameter_changes(&a.with, with).into_iter().map(|words| alter(words, Lock::ShareUpdateExclusive)),
+            );
         }
         // An index that is yet to come brings it along.
         let comes = |name: &str| {
@@ -203,7 +216,11 @@ impl Kind for Table {
 /// Privileges on tables and views; MAINTAIN is there from 17 on.
 pub fn table_privileges(major: u32) -> &'static [&'static str] {
     const ALL: [&str; 8] = ["select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"];
-    if major >= 17 { &ALL } else { &ALL[..7] }
+    if major >= 17 {
+        &ALL
+    } else {
+        &ALL[..7]
+    }
 }
 
 /// The statement that makes an index that was just created the replica identity of its table, if it is to be.
@@ -266,7 +283,8 @@ pub fn parameter_changes(old: &[String], new: &[String]) -> Vec<String> {
         words.push(format!("SET ({})", sql_parameters(&set)));
     }
     if !reset.is_empty() {
-        let names = reset.iter().map(|n| n.split('.').map(|part| Ident(part).to_string()).collect::<Vec<_>>().join("."));
+        let names =
+            reset.iter().map(|n| n.split('.').map(|part| Ident(part).to_string()).collect::<Vec<_>>().join("."));
         words.push(format!("RESET ({})", names.collect::<Vec<_>>().join(", ")));
     }
     words

@@ -71,7 +71,18 @@ pub struct Hints {
 
 impl Node {
     pub fn new(address: Address, spec: Spec) -> Self {
-        Self { address, spec, owner: None, comment: None, grants: None, order: 0, needs: Vec::new(), hints: None, prints: Vec::new(), old_prints: Vec::new() }
+        Self {
+            address,
+            spec,
+            owner: None,
+            comment: None,
+            grants: None,
+            order: 0,
+            needs: Vec::new(),
+            hints: None,
+            prints: Vec::new(),
+            old_prints: Vec::new(),
+        }
     }
 }
 

@@ -38,7 +38,13 @@ pub fn build(input: &Input) -> Result<Built> {
     let none = Unmanaged::default();
     let mut changed = Vec::new();
     for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
-        let back = Input { actual: &after, desired: &before, unmanaged: &none, surroundings: input.surroundings, major: input.major };
+        let back = Input {
+            actual: &after,
+            desired: &before,
+            unmanaged: &none,
+            surroundings: input.surroundings,
+            major: input.major,
+        };
         match forward_named(&back, &batch.renames) {
             Ok(undo) => batch.batch.undo = undo.batches.into_iter().map(|b| b.batch).collect(),
             Err(error) => batch.batch.no_undo = Some(error.to_string()),
@@ -86,7 +92,10 @@ impl Cut {
         let mut locks = Vec::new();
         for (address, mode) in &self.locks {
             let address = back(address);
-            if *mode > Lock::RowExclusive && crate::kinds::kind_of(&address).holds_rows() && live.get(&address).is_some() {
+            if *mode > Lock::RowExclusive
+                && crate::kinds::kind_of(&address).holds_rows()
+                && live.get(&address).is_some()
+            {
                 locks.push(TableLock { table: relation(&address), mode: *mode });
             }
         }
@@ -140,7 +149,13 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         surroundings.sizes.get(&live).copied().unwrap_or(0)
     };
     let default_grants = |class: char, schema: &str| surroundings.grants(class, schema);
-    let scope = Scope { actual: renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
+    let scope = Scope {
+        actual: renamed,
+        desired: input.desired,
+        major: input.major,
+        sizes: &sizes,
+        default_grants: &default_grants,
+    };
     let fates = fates(&scope, input.unmanaged)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
@@ -183,7 +198,11 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     }
     if !validations.is_empty() {
         states.push(state.model(renamed));
-        cuts.push(Cut { batch: Batch { steps: validations, ..Batch::default() }, renames: Vec::new(), locks: validation_locks });
+        cuts.push(Cut {
+            batch: Batch { steps: validations, ..Batch::default() },
+            renames: Vec::new(),
+            locks: validation_locks,
+        });
     }
     cuts.iter_mut().for_each(|cut| cut.seal_locks(input.actual));
     Ok(Forward { batches: cuts, states, touched })
@@ -204,7 +223,11 @@ impl State {
                 if op.replaces || desired.get(&op.address).is_none() {
                     self.gone.extend(actual.subtree(&op.address).map(|n| n.address.clone()));
                     self.gone.insert(op.address.clone());
-                    let within = self.made.range(op.address.clone()..).map(|(address, _)| address).take_while(|a| a.is_within(&op.address));
+                    let within = self
+                        .made
+                        .range(op.address.clone()..)
+                        .map(|(address, _)| address)
+                        .take_while(|a| a.is_within(&op.address));
                     for address in within.cloned().collect::<Vec<_>>() {
                         self.made.remove(&address);
                     }
@@ -224,7 +247,8 @@ impl State {
 
     /// The whole model.
     fn model(&self, actual: &Model) -> Model {
-        let kept = actual.nodes().iter().filter(|n| !self.gone.contains(&n.address) && !self.made.contains_key(&n.address));
+        let kept =
+            actual.nodes().iter().filter(|n| !self.gone.contains(&n.address) && !self.made.contains_key(&n.address));
         Model::new(kept.chain(self.made.values()).cloned().collect())
     }
 }
@@ -254,7 +278,8 @@ fn verb(op: &Op) -> &'static str {
 
 fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Address) -> u64) -> Step {
     let lock = changes.iter().map(|c| c.lock).max().unwrap_or_default();
-    let mut on: Vec<&Address> = changes.iter().filter(|c| c.lock == lock && lock != Lock::None).flat_map(|c| &c.on).collect();
+    let mut on: Vec<&Address> =
+        changes.iter().filter(|c| c.lock == lock && lock != Lock::None).flat_map(|c| &c.on).collect();
     on.sort();
     on.dedup();
     let live: Vec<String> =

@@ -17,13 +17,30 @@ pub enum Fate<'a> {
     Create(&'a Node),
     Drop(&'a Node),
     /// Altered in place.
-    Alter { old: &'a Node, new: &'a Node, changes: Vec<Change> },
+    Alter {
+        old: &'a Node,
+        new: &'a Node,
+        changes: Vec<Change>,
+    },
     /// Dropped and created anew.
-    Replace { old: &'a Node, new: &'a Node },
+    Replace {
+        old: &'a Node,
+        new: &'a Node,
+    },
     /// Moved aside, created anew, and the old one dropped in the end.
-    Swap { old: &'a Node, new: &'a Node, begin: Vec<Change>, end: Vec<Change> },
+    Swap {
+        old: &'a Node,
+        new: &'a Node,
+        begin: Vec<Change>,
+        end: Vec<Change>,
+    },
     /// Lets go of something before it goes, and takes hold of it afterwards.
-    Lift { old: &'a Node, new: &'a Node, before: Vec<Change>, after: Vec<Change> },
+    Lift {
+        old: &'a Node,
+        new: &'a Node,
+        before: Vec<Change>,
+        after: Vec<Change>,
+    },
 }
 
 pub type Fates<'a> = BTreeMap<Address, Fate<'a>>;
@@ -105,8 +122,12 @@ impl<'a> Expansion<'_, 'a> {
             self.fates.insert(new.address.clone(), fate);
         }
         // Dropped things are asked about too: what is unmanaged must not hang on them.
-        let dropped: Vec<Address> =
-            self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Drop(_))).map(|(address, _)| address.clone()).collect();
+        let dropped: Vec<Address> = self
+            .fates
+            .iter()
+            .filter(|(_, fate)| matches!(fate, Fate::Drop(_)))
+            .map(|(address, _)| address.clone())
+            .collect();
         for address in dropped {
             self.queue.push_back((address, Cause::Replaced, Vec::new()));
         }
@@ -151,12 +172,17 @@ impl<'a> Expansion<'_, 'a> {
 
     fn user(&mut self, old: &'a Node, below: &Address, cause: Cause, chain: &[Address]) {
         let new = self.scope.desired.get(&old.address);
-        let (Some(new), true) = (new, !matches!(self.fates.get(&old.address), Some(Fate::Drop(_) | Fate::Replace { .. }))) else {
+        let (Some(new), true) =
+            (new, !matches!(self.fates.get(&old.address), Some(Fate::Drop(_) | Fate::Replace { .. })))
+        else {
             return;
         };
         // Something that no longer needs it lets go by being altered.
         let released = !new.needs.iter().any(|need| need.is_within(below));
-        if released && matches!(self.fates.get(&old.address), Some(Fate::Alter { .. } | Fate::Swap { .. })) && cause != Cause::Rebuilt {
+        if released
+            && matches!(self.fates.get(&old.address), Some(Fate::Alter { .. } | Fate::Swap { .. }))
+            && cause != Cause::Rebuilt
+        {
             return;
         }
         let kind = kinds::kind_of(&old.address);
@@ -181,13 +207,15 @@ impl<'a> Expansion<'_, 'a> {
                 };
                 follow(Cause::Rebuilt);
                 let mut changes = changes;
-                let more: Vec<Change> = own.into_iter().filter(|own| !changes.iter().any(|c| c.sql == own.sql)).collect();
+                let more: Vec<Change> =
+                    own.into_iter().filter(|own| !changes.iter().any(|c| c.sql == own.sql)).collect();
                 changes.extend(more);
                 self.fates.insert(old.address.clone(), Fate::Alter { old, new, changes });
             }
             Rebind::Lift { before, after } => match self.fates.remove(&old.address) {
                 Some(Fate::Alter { changes, .. }) => {
-                    self.fates.insert(old.address.clone(), Fate::Lift { old, new, before, after: [after, changes].concat() });
+                    self.fates
+                        .insert(old.address.clone(), Fate::Lift { old, new, before, after: [after, changes].concat() });
                 }
                 Some(Fate::Lift { before: first, after: then, .. }) => {
                     let (mut first, mut then) = (first, then);

@@ -182,13 +182,16 @@ impl Plan {
     /// The text of the file.
     pub fn write(&self) -> Result<String> {
         let yaml = serde_yaml::to_string(self).map_err(|e| Error::new(format!("the plan cannot be written: {e}")))?;
-        Ok(format!("# Reviewed with `pgplumb show`, run with `pgplumb apply`. An edit by hand breaks the seal.\n{yaml}"))
+        Ok(format!(
+            "# Reviewed with `pgplumb show`, run with `pgplumb apply`. An edit by hand breaks the seal.\n{yaml}"
+        ))
     }
 
     /// Reads a file. Errors: no plan, another version, or a broken seal.
     pub fn read(text: &str, name: &str) -> Result<Self> {
         let plan: Self = serde_yaml::from_str(text).map_err(|e| {
-            Error::new(format!("{name} is not a plan of this version: {e}")).with_hint("`pgplumb plan --out FILE` writes one")
+            Error::new(format!("{name} is not a plan of this version: {e}"))
+                .with_hint("`pgplumb plan --out FILE` writes one")
         })?;
         if plan.pgplumb_plan != FORMAT {
             let message = format!("{name} has plan format {}, this program reads {FORMAT}", plan.pgplumb_plan);
@@ -196,7 +199,8 @@ impl Plan {
         }
         if plan.digest()? != plan.seal {
             let message = format!("{name} was changed after it was sealed");
-            return Err(Error::new(message).with_hint("make the plan anew with `pgplumb plan`; hazards are allowed with `--allow`"));
+            return Err(Error::new(message)
+                .with_hint("make the plan anew with `pgplumb plan`; hazards are allowed with `--allow`"));
         }
         Ok(plan)
     }
@@ -245,13 +249,18 @@ impl Allowed {
         let short = |full: &str| full.split_once(' ').map_or(full.to_owned(), |(_, name)| name.to_owned());
         let found: Vec<Self> = known
             .iter()
-            .filter(|k| k.hazard == hazard && (k.address == address || short_name(&k.address, address) || short(&k.address) == address))
+            .filter(|k| {
+                k.hazard == hazard
+                    && (k.address == address || short_name(&k.address, address) || short(&k.address) == address)
+            })
             .cloned()
             .collect();
         if found.is_empty() {
-            let list = known.iter().filter(|k| k.hazard == hazard).map(|k| k.address.clone()).collect::<Vec<_>>().join(", ");
+            let list =
+                known.iter().filter(|k| k.hazard == hazard).map(|k| k.address.clone()).collect::<Vec<_>>().join(", ");
             let message = format!("the plan has no hazard {} at `{address}`", hazard.word());
-            let hint = if list.is_empty() { "it has none of that sort".to_owned() } else { format!("it has it at: {list}") };
+            let hint =
+                if list.is_empty() { "it has none of that sort".to_owned() } else { format!("it has it at: {list}") };
             return Err(Error::new(message).with_hint(hint));
         }
         Ok(found)

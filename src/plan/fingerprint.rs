@@ -22,7 +22,9 @@ pub struct Fingerprints {
 
 /// The digest of one node as it is, dependencies aside.
 pub fn fingerprint(node: Option<&Node>) -> String {
-    let Some(Node { address, spec, owner, comment, grants, order: _, needs: _, hints: _, prints: _, old_prints: _ }) = node else {
+    let Some(Node { address, spec, owner, comment, grants, order: _, needs: _, hints: _, prints: _, old_prints: _ }) =
+        node
+    else {
         return ABSENT.into();
     };
     let mut hasher = blake3::Hasher::new();
@@ -46,7 +48,8 @@ pub fn spec_fingerprint(node: Option<&Node>) -> String {
 
 /// The paths at which two models differ.
 pub fn changed(before: &Model, after: &Model) -> BTreeSet<String> {
-    let same = |a: &Node, b: &Node| a.spec == b.spec && a.owner == b.owner && a.comment == b.comment && a.grants == b.grants;
+    let same =
+        |a: &Node, b: &Node| a.spec == b.spec && a.owner == b.owner && a.comment == b.comment && a.grants == b.grants;
     let not_in = |one: &Model, other: &Model| {
         let differs = |node: &&Node| other.get(&node.address).is_none_or(|there| !same(node, there));
         one.nodes().iter().filter(differs).map(|node| node.address.path()).collect::<Vec<_>>()

@@ -62,7 +62,8 @@ pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
     loop {
         let ops = operations(fates, scope, &apart);
         let graph = Edges::new(&ops, scope, &apart).graph();
-        let knots: Vec<Vec<NodeIndex>> = petgraph::algo::kosaraju_scc(&graph).into_iter().filter(|scc| scc.len() > 1).collect();
+        let knots: Vec<Vec<NodeIndex>> =
+            petgraph::algo::kosaraju_scc(&graph).into_iter().filter(|scc| scc.len() > 1).collect();
         if knots.is_empty() {
             return Ok(sorted(ops, &graph));
         }
@@ -78,7 +79,9 @@ pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
                 names.join(", ")
             };
             let cycles = knots.iter().map(names).collect::<Vec<_>>().join("\n  ");
-            return Err(Error::new(format!("these depend on each other in a circle that cannot be broken:\n  {cycles}")));
+            return Err(Error::new(format!(
+                "these depend on each other in a circle that cannot be broken:\n  {cycles}"
+            )));
         }
     }
 }
@@ -98,7 +101,9 @@ fn operations<'a>(fates: &Fates<'a>, scope: &Scope<'a>, apart: &Apart) -> Vec<Op
                 drop_(&mut ops, kind, old, fates, scope, apart, true);
                 create(&mut ops, kind, new, fates, scope, apart);
             }
-            Fate::Alter { old, new, changes } => ops.push(op(address, Verb::Alter, changes.clone(), Some(old), Some(new))),
+            Fate::Alter { old, new, changes } => {
+                ops.push(op(address, Verb::Alter, changes.clone(), Some(old), Some(new)))
+            }
             Fate::Swap { old, new, begin, end } => {
                 let mut changes = begin.clone();
                 changes.extend(facet::create(kind, new, scope));
@@ -125,7 +130,14 @@ fn created<'a>(fate: Option<&Fate<'a>>) -> Option<&'a Node> {
     }
 }
 
-fn create<'a>(ops: &mut Vec<Op<'a>>, kind: &dyn Kind, new: &'a Node, fates: &Fates<'a>, scope: &Scope<'a>, apart: &Apart) {
+fn create<'a>(
+    ops: &mut Vec<Op<'a>>,
+    kind: &dyn Kind,
+    new: &'a Node,
+    fates: &Fates<'a>,
+    scope: &Scope<'a>,
+    apart: &Apart,
+) {
     let address = &new.address;
     let parent_is_made = address.parent().is_some_and(|p| created(fates.get(&p)).is_some());
     if parent_is_made && !apart.on_foot.contains(address) && rides(kind, new, scope) {
@@ -174,7 +186,15 @@ fn complete<'a>(full: &'a Node, scope: &Scope<'a>) -> Option<Op<'a>> {
     }
 }
 
-fn drop_<'a>(ops: &mut Vec<Op<'a>>, kind: &dyn Kind, old: &'a Node, fates: &Fates<'a>, scope: &Scope<'a>, apart: &Apart, replaces: bool) {
+fn drop_<'a>(
+    ops: &mut Vec<Op<'a>>,
+    kind: &dyn Kind,
+    old: &'a Node,
+    fates: &Fates<'a>,
+    scope: &Scope<'a>,
+    apart: &Apart,
+    replaces: bool,
+) {
     let address = &old.address;
     // What is in a schema does not fall with it.
     let takes_along = |above: &Address| above.parent().is_some();
@@ -190,8 +210,10 @@ fn drop_<'a>(ops: &mut Vec<Op<'a>>, kind: &dyn Kind, old: &'a Node, fates: &Fate
 
 /// Takes apart what can be taken apart in a knot.
 fn loosen(knot: &[NodeIndex], ops: &[Op], fates: &Fates, scope: &Scope, apart: &mut Apart) {
-    let inside: HashSet<&Address> = knot.iter().flat_map(|v| ops[v.index()].riders.iter().chain([&ops[v.index()].address])).collect();
-    let tied = |node: &Node| node.needs.iter().any(|need| inside.contains(need) && node.address.parent() != need.parent());
+    let inside: HashSet<&Address> =
+        knot.iter().flat_map(|v| ops[v.index()].riders.iter().chain([&ops[v.index()].address])).collect();
+    let tied =
+        |node: &Node| node.needs.iter().any(|need| inside.contains(need) && node.address.parent() != need.parent());
     // Whole operations first: a sequence without its owner, a function with an empty body.
     let mut whole: Vec<&Address> = knot
         .iter()
@@ -311,7 +333,8 @@ impl<'o, 'a> Edges<'o, 'a> {
             before.push(op.address.clone());
         }
         for need in before {
-            let makers: Vec<usize> = self.makers.get(&need).into_iter().flatten().copied().filter(|m| *m != at).collect();
+            let makers: Vec<usize> =
+                self.makers.get(&need).into_iter().flatten().copied().filter(|m| *m != at).collect();
             for maker in makers {
                 // What needs something that is made early waits for that, not for its completion: the knot
                 // would be tied again.
@@ -368,7 +391,11 @@ impl<'o, 'a> Edges<'o, 'a> {
 
     /// Whether the old thing at an address is dropped after the new one was created, as in a swap.
     fn ends_later(&self, address: &Address) -> bool {
-        self.breakers.get(address).into_iter().flatten().any(|at| self.ops[*at].address == *address && !self.ops[*at].replaces)
+        self.breakers
+            .get(address)
+            .into_iter()
+            .flatten()
+            .any(|at| self.ops[*at].address == *address && !self.ops[*at].replaces)
     }
 
     fn same_address(&mut self, at: usize) {

@@ -25,7 +25,11 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
         made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
-        target: PlanTarget { identity: session.identity.clone(), server: session.version.clone(), role: session.role.clone() },
+        target: PlanTarget {
+            identity: session.identity.clone(),
+            server: session.version.clone(),
+            role: session.role.clone(),
+        },
         seal: String::new(),
         summary: String::new(),
         reads: ReadScope {

@@ -14,6 +14,8 @@ mod preflight;
 pub mod rename;
 
 pub use batch::{build, steps, Built, Input};
-pub use file::{address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, TableLock, FORMAT};
+pub use file::{
+    address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, TableLock, FORMAT,
+};
 pub use fingerprint::{fingerprint, spec_fingerprint, Fingerprints};
 pub use make::make;

@@ -2,19 +2,25 @@
 
 use super::batch::Input;
 use super::rename::renames;
+use super::Finding;
 use crate::catalog::Session;
 use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::Address;
-use super::Finding;
 
 /// The questions that the kinds have about what a plan creates and alters.
 pub fn questions(input: &Input) -> Vec<(Address, Question)> {
     let (_, renamed) = renames(input.actual, input.desired, input.major);
     let sizes = |address: &Address| input.surroundings.sizes.get(address).copied().unwrap_or(0);
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
-    let scope = Scope { actual: &renamed, desired: input.desired, major: input.major, sizes: &sizes, default_grants: &default_grants };
+    let scope = Scope {
+        actual: &renamed,
+        desired: input.desired,
+        major: input.major,
+        sizes: &sizes,
+        default_grants: &default_grants,
+    };
     let mut questions = Vec::new();
     for delta in diff(&renamed, input.desired) {
         let Some(new) = delta.new.filter(|_| delta.spec) else { continue };
@@ -86,7 +92,10 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
         }
     }
     if !touched.is_empty() && !session.client.query_one(JOURNAL, &[]).await?.try_get::<_, bool>(0)? {
-        let text = format!("role {} may not write the journal there: give it the schema, or CREATE on the database once", session.role);
+        let text = format!(
+            "role {} may not write the journal there: give it the schema, or CREATE on the database once",
+            session.role
+        );
         findings.push(Finding { address: "schema pgplumb".into(), text, rows: None, examples: Vec::new() });
     }
     owners.sort();
@@ -94,9 +103,11 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
     schemas.sort();
     schemas.dedup();
     for (owner, address) in owners {
-        let row = session.client.query_one("select pg_has_role(current_user, $1::text::name, 'USAGE')", &[&owner]).await?;
+        let row =
+            session.client.query_one("select pg_has_role(current_user, $1::text::name, 'USAGE')", &[&owner]).await?;
         if !row.try_get::<_, bool>(0)? {
-            let text = format!("belongs to role {owner}, and {} is not a member of it: it cannot be altered", session.role);
+            let text =
+                format!("belongs to role {owner}, and {} is not a member of it: it cannot be altered", session.role);
             findings.push(Finding { address: address.to_string(), text, rows: None, examples: Vec::new() });
         }
     }

@@ -47,9 +47,8 @@ fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
 /// that is not there yet.
 fn followers(model: &Model, desired: &Model, renamed: &Address, old: &str, new: &str) -> Vec<(Address, Address)> {
     let relation = kinds::relation::table_of(renamed).pop().unwrap_or_else(|| renamed.clone());
-    let about = |node: &Node| {
-        node.address.is_within(&relation) || node.needs.iter().any(|need| need.is_within(renamed))
-    };
+    let about =
+        |node: &Node| node.address.is_within(&relation) || node.needs.iter().any(|need| need.is_within(renamed));
     model
         .nodes()
         .iter()
@@ -85,7 +84,8 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
         }
         declared.extend(rename(model, &node.address, &to));
         for other in model.nodes() {
-            let about = other.address.is_within(&node.address) || other.needs.iter().any(|need| need.is_within(&node.address));
+            let about =
+                other.address.is_within(&node.address) || other.needs.iter().any(|need| need.is_within(&node.address));
             let name = other.address.name().replace(node.address.name(), was);
             if other.address != node.address && about && name != other.address.name() && other.hints.is_none() {
                 following.extend(rename(model, &other.address, &other.address.renamed(&name)));

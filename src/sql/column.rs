@@ -8,16 +8,40 @@ use pg_query::NodeEnum;
 /// One clause after the type. Texts are as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clause {
-    NotNull { name: Option<String> },
-    Default { expression: String },
-    Check { name: Option<String>, expression: String, no_inherit: bool },
-    PrimaryKey { name: Option<String>, deferral: Deferral },
-    Unique { name: Option<String>, nulls_not_distinct: bool, deferral: Deferral },
+    NotNull {
+        name: Option<String>,
+    },
+    Default {
+        expression: String,
+    },
+    Check {
+        name: Option<String>,
+        expression: String,
+        no_inherit: bool,
+    },
+    PrimaryKey {
+        name: Option<String>,
+        deferral: Deferral,
+    },
+    Unique {
+        name: Option<String>,
+        nulls_not_distinct: bool,
+        deferral: Deferral,
+    },
     /// `text` is what follows REFERENCES.
-    References { name: Option<String>, text: String },
+    References {
+        name: Option<String>,
+        text: String,
+    },
     /// `options` is what stands in the parentheses, if any.
-    Identity { always: bool, options: Option<String> },
-    Generated { expression: String, stored: bool },
+    Identity {
+        always: bool,
+        options: Option<String>,
+    },
+    Generated {
+        expression: String,
+        stored: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +86,9 @@ pub fn split(text: &str) -> Result<Line, Mistake> {
     let collate = def.coll_clause.as_ref().map(|c| offset(c.location));
     let word = |at: usize, word: &str| tokens.get(at).is_some_and(|t| t.text.eq_ignore_ascii_case(word));
     // STORAGE and COMPRESSION stand between the type and everything else.
-    let option = |name: &str| (1..tokens.len()).find(|&i| word(i, name)).and_then(|i| Some((tokens[i].start, tokens.get(i + 1)?)));
+    let option = |name: &str| {
+        (1..tokens.len()).find(|&i| word(i, name)).and_then(|i| Some((tokens[i].start, tokens.get(i + 1)?)))
+    };
     let storage = (!def.storage_name.is_empty()).then(|| option("storage")).flatten();
     let compression = (!def.compression.is_empty()).then(|| option("compression")).flatten();
     let ends = starts.iter().copied().chain(collate).chain(storage.map(|s| s.0)).chain(compression.map(|s| s.0));
@@ -117,7 +143,10 @@ pub fn split(text: &str) -> Result<Line, Mistake> {
             }
             ConstrType::ConstrAttrNotDeferrable | ConstrType::ConstrAttrImmediate => {}
             ConstrType::ConstrExclusion | ConstrType::ConstrAttrEnforced | ConstrType::ConstrAttrNotEnforced => {
-                return Err(Mistake { offset: at, message: format!("`{clause}` is not supported in a column definition") });
+                return Err(Mistake {
+                    offset: at,
+                    message: format!("`{clause}` is not supported in a column definition"),
+                });
             }
         }
     }
@@ -203,7 +232,10 @@ mod tests {
                 Clause::NotNull { name: Some("nn".into()) },
                 Clause::Default { expression: "upper('a')".into() },
                 Clause::Check { name: None, expression: "length(x) > 1".into(), no_inherit: false },
-                Clause::References { name: None, text: "t (id) on delete set null deferrable initially deferred".into() },
+                Clause::References {
+                    name: None,
+                    text: "t (id) on delete set null deferrable initially deferred".into()
+                },
                 Clause::Unique { name: None, nulls_not_distinct: false, deferral: Deferral::default() },
             ]
         );

@@ -149,7 +149,10 @@ impl Fragment {
         })?;
         // Where semicolons are at home, an END could close the body and a statement of its own follow.
         if self.shape == Shape::Atomic && parser::statements(&statement) != Some(1) {
-            return Err(Mistake { offset: 0, message: "the body does not stay between BEGIN ATOMIC and END".to_owned() });
+            return Err(Mistake {
+                offset: 0,
+                message: "the body does not stay between BEGIN ATOMIC and END".to_owned(),
+            });
         }
         Ok(())
     }
@@ -220,7 +223,11 @@ mod tests {
             (Shape::Exclusion, "using gist (a with =)", None),
             (Shape::Arguments, "a int, b text default 'x'", None),
             (Shape::Atomic, "select 1; select 2;", None),
-            (Shape::Atomic, "select 1; end; drop table t; create function g() returns int begin atomic select 1;", Some(0)),
+            (
+                Shape::Atomic,
+                "select 1; end; drop table t; create function g() returns int begin atomic select 1;",
+                Some(0),
+            ),
             (Shape::Type, "numeric(10, 2)[]", None),
             (Shape::Expression, "", Some(0)),
         ];

@@ -205,9 +205,13 @@ mod tests {
     #[test]
     fn argument_types_print_like_the_server() {
         let printed = |text| {
-            argument_types(text).map(|types| types.iter().map(|t| t.printed(&|_| Some("app".into()))).collect::<Vec<_>>().join(", "))
+            argument_types(text)
+                .map(|types| types.iter().map(|t| t.printed(&|_| Some("app".into()))).collect::<Vec<_>>().join(", "))
         };
-        assert_eq!(printed("a int, b timestamptz default now(), out c text").as_deref(), Some("integer, timestamp with time zone"));
+        assert_eq!(
+            printed("a int, b timestamptz default now(), out c text").as_deref(),
+            Some("integer, timestamp with time zone")
+        );
         assert_eq!(printed("s varchar(10)[], t app.st").as_deref(), Some("character varying[], app.st"));
     }
 }

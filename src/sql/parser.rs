@@ -15,7 +15,10 @@ pub struct Token<'a> {
 pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Mistake> {
     use pg_query::protobuf::Token as Kind;
     if text.contains('\0') {
-        return Err(Mistake { offset: text.find('\0').unwrap_or(0), message: "a NUL byte is not allowed in SQL".into() });
+        return Err(Mistake {
+            offset: text.find('\0').unwrap_or(0),
+            message: "a NUL byte is not allowed in SQL".into(),
+        });
     }
     // The scanner's list of no tokens is a null pointer that the crate does not expect.
     if text.trim().is_empty() {

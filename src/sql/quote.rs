@@ -24,9 +24,10 @@ impl fmt::Display for Ident<'_> {
 fn is_keyword(word: &str) -> bool {
     use pg_query::protobuf::KeywordKind;
     match pg_query::scan(word) {
-        Ok(scan) => scan.tokens.iter().any(|token| {
-            !matches!(token.keyword_kind(), KeywordKind::NoKeyword | KeywordKind::UnreservedKeyword)
-        }),
+        Ok(scan) => scan
+            .tokens
+            .iter()
+            .any(|token| !matches!(token.keyword_kind(), KeywordKind::NoKeyword | KeywordKind::UnreservedKeyword)),
         Err(_) => true,
     }
 }
@@ -51,7 +52,14 @@ mod tests {
 
     #[test]
     fn quotes_what_needs_it() {
-        let cases = [("total", "total"), ("select", "\"select\""), ("a\"b", "\"a\"\"b\""), ("1a", "\"1a\""), ("Ab", "\"Ab\""), ("", "\"\"")];
+        let cases = [
+            ("total", "total"),
+            ("select", "\"select\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("1a", "\"1a\""),
+            ("Ab", "\"Ab\""),
+            ("", "\"\""),
+        ];
         for (name, sql) in cases {
             assert_eq!(Ident(name).to_string(), sql);
         }

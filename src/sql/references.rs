@@ -67,9 +67,14 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
             let offset = map.get("location").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
             if let (Some(name), true) = (text("relname"), map.contains_key("relpersistence")) {
                 found.push(Reference { space: Space::Relation, schema: text("schemaname"), name, offset });
-            } else if let (Some(names), false) = (map.get("funcname").and_then(Value::as_array), map.contains_key("replace") && map.contains_key("parameters")) {
+            } else if let (Some(names), false) = (
+                map.get("funcname").and_then(Value::as_array),
+                map.contains_key("replace") && map.contains_key("parameters"),
+            ) {
                 push_name(names, Space::Function, offset, found);
-            } else if let (Some(names), true) = (map.get("names").and_then(Value::as_array), map.contains_key("typmods")) {
+            } else if let (Some(names), true) =
+                (map.get("names").and_then(Value::as_array), map.contains_key("typmods"))
+            {
                 push_name(names, Space::Type, offset, found);
                 push_sequence(map, found);
             } else if map.contains_key("ctematerialized") {
@@ -118,11 +123,20 @@ mod tests {
 
     #[test]
     fn names_are_found_and_qualified() {
-        let resolve = |r: &Reference| ["tenants", "current_tenant", "st"].contains(&r.name.as_str()).then(|| "app".to_owned());
+        let resolve =
+            |r: &Reference| ["tenants", "current_tenant", "st"].contains(&r.name.as_str()).then(|| "app".to_owned());
         let cases = [
             (Shape::Expression, "tenant_id = current_tenant()", "tenant_id = app.current_tenant()"),
-            (Shape::Expression, "(select id from tenants where x = 'a'::st)", "(select id from app.tenants where x = 'a'::app.st)"),
-            (Shape::Expression, "(with tenants as (select 1 as id) select id from tenants)", "(with tenants as (select 1 as id) select id from tenants)"),
+            (
+                Shape::Expression,
+                "(select id from tenants where x = 'a'::st)",
+                "(select id from app.tenants where x = 'a'::app.st)",
+            ),
+            (
+                Shape::Expression,
+                "(with tenants as (select 1 as id) select id from tenants)",
+                "(with tenants as (select 1 as id) select id from tenants)",
+            ),
             (Shape::Column, "st not null references tenants (id)", "app.st not null references app.tenants (id)"),
         ];
         for (shape, text, wanted) in cases {

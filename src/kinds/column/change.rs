@@ -21,7 +21,10 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
     let table = table_of(&node.address);
     let live = table.iter().any(|t| scope.has_rows(t));
     let add = |definition: &str| {
-        locked(format!("ALTER TABLE {} ADD COLUMN {} {definition}", relation(&node.address), Ident(node.address.name())), node)
+        locked(
+            format!("ALTER TABLE {} ADD COLUMN {} {definition}", relation(&node.address), Ident(node.address.name())),
+            node,
+        )
     };
     let mut changes = Vec::new();
     let backfill = node.hints.as_ref().and_then(|h| h.backfill.as_deref());
@@ -41,12 +44,14 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
         }
         _ => {
             let stored = spec.generated.as_ref().is_some_and(|g| !g.is_virtual);
-            let rewrites = live && (stored || spec.identity.is_some() || spec.default.as_deref().is_some_and(may_be_volatile));
+            let rewrites =
+                live && (stored || spec.identity.is_some() || spec.default.as_deref().is_some_and(may_be_volatile));
             let empty = spec.not_null && spec.default.is_none() && spec.identity.is_none() && spec.generated.is_none();
-            changes.push(
-                rewriting(add(&spec.definition(true)), rewrites)
-                    .hazard_if(live && empty, Hazard::MayFailOnData, "rows that exist have no value for it"),
-            );
+            changes.push(rewriting(add(&spec.definition(true)), rewrites).hazard_if(
+                live && empty,
+                Hazard::MayFailOnData,
+                "rows that exist have no value for it",
+            ));
         }
     }
     changes.extend(settings(node, None, spec));
@@ -57,16 +62,20 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
 /// is a literal, perhaps cast, and the functions of the transaction's time.
 fn may_be_volatile(default: &str) -> bool {
     let Ok(tokens) = crate::sql::tokens(default) else { return true };
-    let calls = tokens.windows(2).any(|pair| pair[1].text == "(" && pair[0].text.starts_with(|c: char| c.is_alphabetic() || c == '"'));
+    let calls = tokens
+        .windows(2)
+        .any(|pair| pair[1].text == "(" && pair[0].text.starts_with(|c: char| c.is_alphabetic() || c == '"'));
     let stable = ["now()", "CURRENT_TIMESTAMP", "transaction_timestamp()"].iter().any(|s| default.starts_with(s));
     let cast_only = default.starts_with('\'') && !default.contains("nextval");
     calls && !stable && !cast_only
 }
 
 fn rewriting(change: Change, rewrites: bool) -> Change {
-    change
-        .hazard_if(rewrites, Hazard::Rewrites, "the table is written anew")
-        .hazard_if(rewrites, Hazard::BlocksReads, "nobody can read or write it meanwhile")
+    change.hazard_if(rewrites, Hazard::Rewrites, "the table is written anew").hazard_if(
+        rewrites,
+        Hazard::BlocksReads,
+        "nobody can read or write it meanwhile",
+    )
 }
 
 /// Sets a value in rows that exist. Row security must not hide rows from it: `row_security = off` turns
@@ -94,9 +103,11 @@ fn set_not_null(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Change {
         }
         None => format!("{} SET NOT NULL", alter_column(node)),
     };
-    locked(sql, node)
-        .hazard_if(live, Hazard::MayFailOnData, "rows without a value make it fail")
-        .hazard_if(live, Hazard::BlocksReads, "the table is scanned under the lock")
+    locked(sql, node).hazard_if(live, Hazard::MayFailOnData, "rows without a value make it fail").hazard_if(
+        live,
+        Hazard::BlocksReads,
+        "the table is scanned under the lock",
+    )
 }
 
 /// Storage and statistics, which have statements of their own.
@@ -129,7 +140,18 @@ pub fn drop(node: &Node, scope: &Scope) -> Vec<Change> {
 
 /// Statements from the old to the new spec.
 pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> Alter {
-    let ColumnSpec { ty, not_null, not_null_name, default, identity, generated, collation, storage: _, compression, statistics: _ } = new;
+    let ColumnSpec {
+        ty,
+        not_null,
+        not_null_name,
+        default,
+        identity,
+        generated,
+        collation,
+        storage: _,
+        compression,
+        statistics: _,
+    } = new;
     if generated != &old.generated {
         return match (&old.generated, generated) {
             // DROP EXPRESSION keeps the values; all else computes them anew.
@@ -143,9 +165,9 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
                 Alter::InPlace(changes)
             }
             (Some(_), _) => Alter::Replace,
-            (None, _) => {
-                Alter::Refuse("a column with values of its own cannot become a generated one: add a new column instead".into())
-            }
+            (None, _) => Alter::Refuse(
+                "a column with values of its own cannot become a generated one: add a new column instead".into(),
+            ),
         };
     }
     let mut changes = Vec::new();
@@ -243,7 +265,11 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec) -> Change {
     let using = convert.unwrap_or_else(|| {
         // Through text where there may be no cast of its own, as between two enums.
         let direct = built_in(&old.ty) && built_in(&new.ty);
-        if direct { format!("{column}::{}", new.ty) } else { format!("{column}::text::{}", new.ty) }
+        if direct {
+            format!("{column}::{}", new.ty)
+        } else {
+            format!("{column}::text::{}", new.ty)
+        }
     });
     locked(format!("{} TYPE {}{collation} USING ({using})", alter_column(node), new.ty), node)
 }
@@ -391,8 +417,11 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
         changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
     }
     changes.push(
-        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), live)
-            .hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail"),
+        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), live).hazard_if(
+            live,
+            Hazard::MayFailOnData,
+            "values that the new type refuses make it fail",
+        ),
     );
     if let Some(default) = &new.default {
         changes.push(locked(format!("{} SET DEFAULT {default}", alter_column(node)), node));

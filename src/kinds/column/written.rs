@@ -28,7 +28,11 @@ const KEYS: &[Key] = &[
     Key { name: "references", form: Form::Sql(Shape::References), doc: "REFERENCES what follows." },
     Key { name: "was", form: Form::Name, doc: "The name it had before." },
     Key { name: "backfill", form: Form::Sql(Shape::Expression), doc: "The value for rows that exist already." },
-    Key { name: "convert", form: Form::Sql(Shape::Expression), doc: "Turns a value of the old type into the new type." },
+    Key {
+        name: "convert",
+        form: Form::Sql(Shape::Expression),
+        doc: "Turns a value of the old type into the new type.",
+    },
 ];
 
 pub fn declare(table: &Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
@@ -53,7 +57,10 @@ pub fn declare(table: &Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
     let mut fragments = vec![(Fragment::new(Shape::Type, parts.ty), Some(line.clone()))];
     let mut clauses: Vec<(Clause, Scalar)> = parts.clauses.into_iter().map(|c| (c, line.clone())).collect();
     let mut map_clause = |key: &str, make: &dyn Fn(&Scalar) -> Clause| {
-        if let Some(scalar) = yaml.text(key).filter(|s| !matches!(key, "primary_key" | "unique") || crate::kinds::form::flag(&s.text) == Some(true)) {
+        if let Some(scalar) = yaml
+            .text(key)
+            .filter(|s| !matches!(key, "primary_key" | "unique") || crate::kinds::form::flag(&s.text) == Some(true))
+        {
             clauses.push((make(scalar), scalar.clone()));
         }
     };

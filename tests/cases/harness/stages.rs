@@ -59,7 +59,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     }
     let done = format!("\nafter the plan\n{}", words(&plan));
     let with_plan = |what: &'static str| move |why: String| format!("{what}: {why}");
-    (|| async {
+    async {
         settled(&database, &declaration).await?;
         let now = database.rows().map_err(stage("reading the rows"))?;
         check_rows(&rows, &now, expect).map_err(with_plan("rows after apply"))?;
@@ -74,7 +74,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
             equal(&wanted, &found, &expect.except).map_err(with_plan("the result is not as built directly"))?;
         }
         Ok::<(), String>(())
-    })()
+    }
     .await
     .map_err(|why| format!("{why}{done}"))?;
     if plan.is_empty() {
@@ -95,7 +95,8 @@ fn check_plan(plan: &Plan, expect: &Expect) -> Checked {
     let mut found: Vec<String> =
         plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
     let mut wanted = expect.hazards.clone();
-    (found.sort(), wanted.sort());
+    found.sort();
+    wanted.sort();
     if found != wanted {
         return Err(format!("hazards are {found:?}, not {wanted:?}:\n{words}"));
     }
@@ -232,7 +233,8 @@ fn check_rows(before: &Rows, after: &Rows, expect: &Expect) -> Checked {
         let pairs: Vec<&(String, String)> = pairs.iter().filter(compared).collect();
         let mut had: Vec<String> = old.iter().map(|row| line(row, pairs.iter().map(|p| &p.0))).collect();
         let mut has: Vec<String> = new.iter().map(|row| line(row, pairs.iter().map(|p| &p.1))).collect();
-        (had.sort(), has.sort());
+        had.sort();
+        has.sort();
         if had != has {
             return Err(format!("{table} had\n{}\nand has\n{}", had.join("\n"), has.join("\n")));
         }
