@@ -28,7 +28,7 @@ impl Dump {
         }
         entries.push(current);
         let mut entries: Vec<String> =
-            entries.iter().map(|e| sort_options(&sort_columns(e.trim()))).filter(|e| !e.is_empty()).collect();
+            entries.iter().map(|e| sort_events(&sort_options(&sort_columns(e.trim())))).filter(|e| !e.is_empty()).collect();
         entries.sort();
         Self { entries }
     }
@@ -83,6 +83,15 @@ fn sort_columns(entry: &str) -> String {
     inside.iter_mut().for_each(|line| *line = line.strip_suffix(',').unwrap_or(line));
     inside.sort_unstable();
     lines.join("\n")
+}
+
+/// The columns of a trigger's `UPDATE OF b, a ON`, whose order means nothing.
+fn sort_events(entry: &str) -> String {
+    let Some(start) = entry.find(" UPDATE OF ").map(|at| at + " UPDATE OF ".len()) else { return entry.to_owned() };
+    let Some(length) = entry[start..].find(" ON ") else { return entry.to_owned() };
+    let mut columns: Vec<&str> = entry[start..start + length].split(", ").collect();
+    columns.sort_unstable();
+    format!("{}{}{}", &entry[..start], columns.join(", "), &entry[start + length..])
 }
 
 /// Storage parameters: `WITH (lists='100', x='y')`, none of which has a value with a parenthesis.
