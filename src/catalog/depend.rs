@@ -22,6 +22,7 @@ union all select 'pg_type'::regclass, typarray, 'pg_class', typrelid, 0 from pg_
 union all select 'pg_class'::regclass, conindid, 'pg_constraint', oid, 0 from pg_constraint where conindid >= 16384 and contype in ('p', 'u', 'x')
 union all select 'pg_constraint'::regclass, oid, 'pg_class', conrelid, conkey[1]::int4 from pg_constraint where contype = 'n' and conrelid >= 16384
 union all select 'pg_constraint'::regclass, oid, 'pg_type', contypid, 0 from pg_constraint where contypid >= 16384
+union all select 'pg_constraint'::regclass, tgconstraint, 'pg_trigger', oid, 0 from pg_trigger where tgconstraint <> 0 and not tgisinternal
 union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid from pg_depend
   where classid = 'pg_class'::regclass and deptype = 'i' and refclassid = 'pg_class'::regclass and refobjsubid > 0";
 

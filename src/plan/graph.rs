@@ -362,6 +362,8 @@ impl<'o, 'a> Edges<'o, 'a> {
             let Some(node) = self.scope.actual.get(address) else { continue };
             used.extend(address.parent());
             used.extend(node.needs.iter().cloned());
+            // A foreign key needs columns, and stands in the way of a change of their table.
+            used.extend(node.needs.iter().filter_map(Address::parent));
             if leaves {
                 used.extend(kinds::kind_of(address).goes_before(node, self.scope.actual));
             }

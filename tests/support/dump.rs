@@ -27,8 +27,11 @@ impl Dump {
             }
         }
         entries.push(current);
-        let mut entries: Vec<String> =
-            entries.iter().map(|e| sort_events(&sort_options(&sort_columns(e.trim())))).filter(|e| !e.is_empty()).collect();
+        let mut entries: Vec<String> = entries
+            .iter()
+            .map(|e| sort_events(&sort_options(&sort_columns(e.trim()))))
+            .filter(|e| !e.is_empty())
+            .collect();
         entries.sort();
         Self { entries }
     }
