@@ -326,6 +326,7 @@ impl<'o, 'a> Edges<'o, 'a> {
                 before.extend(kinds::kind_of(address).early(node).into_iter().flat_map(|n| n.needs));
             } else {
                 before.extend(node.needs.iter().cloned());
+                before.extend(node.needs.iter().filter_map(Address::parent));
                 before.extend(kinds::kind_of(address).comes_after(node, desired));
             }
         }
