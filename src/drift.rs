@@ -132,18 +132,6 @@ impl Drift {
     }
 }
 
-/// What people think of as one thing: a relation, a routine, a type, with all that is in it.
-pub fn thing(address: &Address) -> Address {
-    let mut at = address.clone();
-    while let Some(parent) = at.parent() {
-        if parent.parent().is_none() {
-            return at;
-        }
-        at = parent;
-    }
-    at
-}
-
 fn difference(delta: &Delta, actual: &Model, desired: &Model) -> Option<Difference> {
     let (change, node, fields) = match (delta.old, delta.new) {
         (Some(old), Some(new)) => (Change::Changed, new, fields(old, new, delta.spec)),

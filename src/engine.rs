@@ -3,13 +3,13 @@
 
 pub use crate::catalog::Live;
 use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Wanted};
-use crate::compile::lock::{self, Lock, LockedSettings};
-use crate::compile::{self, Place, Scratch};
-use crate::declare::{self, files, Declaration, Source, Sources};
+use crate::compile::lock::{self, Lock, Locked, LockedSettings};
+use crate::compile::{self, Increment, Place, Scratch};
+use crate::declare::Declaration;
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a user chose for a run.
 pub struct Choices<'a> {
@@ -32,27 +32,11 @@ pub struct Desired {
     pub wrote_lock: bool,
 }
 
-/// The sources of a declaration, bodies that the lock knows of included, without parsing anything.
-fn sources(path: &Path, lock: &Lock) -> Result<Sources> {
-    let (root, paths) = files::list(path)?;
-    let mut all = Sources { root: root.clone(), files: Vec::new() };
-    let bodies = lock.bodies().map(|b| root.join(b)).filter(|p| p.exists());
-    for file in paths.into_iter().chain(bodies) {
-        let bytes = std::fs::read(&file).map_err(|e| Error::new(format!("cannot read {}: {e}", file.display())))?;
-        let name = file.strip_prefix(&root).unwrap_or(&file).components();
-        let path = name.map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-        all.files.push(Source { path, digest: files::digest(&bytes) });
-    }
-    all.files.sort();
-    all.files.dedup();
-    Ok(all)
-}
-
-/// The desired model for a server major: from a fresh lock, or compiled in scratch.
+/// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale.
 pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
     match fresh_lock(choices, major)? {
         Some(lock) => from_lock(&lock, major, true),
-        None => compile(choices, &[major]).await,
+        None => compile(choices, &[major], false).await,
     }
 }
 
@@ -61,7 +45,7 @@ pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
 pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, Live)> {
     let major = session.major;
     let Some(lock) = fresh_lock(choices, major)? else {
-        let desired = compile(choices, &[major]).await?;
+        let desired = compile(choices, &[major], false).await?;
         let live = live(session, &wanted(&desired), false).await?;
         return Ok((desired, live));
     };
@@ -79,50 +63,85 @@ fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
 /// The lock, if it is fresh and holds the major; else None, or an error where only a lock will do.
 fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
     let path = lock::path_of(&choices.declaration);
-    if let Some(lock) = Lock::read(&path)? {
-        let stale = lock.stale(&sources(&choices.declaration, &lock)?);
-        if stale.is_empty() && lock.header.majors.contains(&major) {
-            return Ok(Some(lock));
+    let stale = |why: String| {
+        Err(Error::new(format!("{} is stale: {why}", path.display()))
+            .with_hint("run `pgplumb compile` and commit the lock"))
+    };
+    let lock = match Lock::read(&path) {
+        Ok(lock) => lock,
+        Err(error) if choices.locked => return Err(error),
+        // It is written anew.
+        Err(error) => {
+            (choices.progress)(&format!("note: {error}"));
+            return Ok(None);
         }
-        if choices.locked {
-            let why = if stale.is_empty() {
-                format!("it does not hold PostgreSQL {major}")
-            } else {
-                format!("changed since: {}", stale.join(", "))
-            };
-            return Err(Error::new(format!("{} is stale: {why}", path.display()))
-                .with_hint("run `pgplumb compile` and commit the lock"));
-        }
-    } else if choices.locked {
-        return Err(Error::new(format!("there is no {}", path.display()))
-            .with_hint("run `pgplumb compile` and commit the lock"));
-    }
-    Ok(None)
-}
-
-/// Compiles the declaration for majors and writes the lock; the model of the first is returned. Majors that
-/// a fresh lock holds already are kept.
-pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
-    let declaration = declare::read(&choices.declaration)?;
-    let path = lock::path_of(&choices.declaration);
-    let mut models: BTreeMap<u32, Model> = BTreeMap::new();
-    // A lock that cannot be read is replaced.
-    if let Ok(Some(old)) = Lock::read(&path) {
-        if old.stale(&declaration.sources).is_empty() {
-            for major in old.header.majors.iter().filter(|m| !majors.contains(m)) {
-                models.insert(*major, old.model(*major, true)?);
+    };
+    match lock {
+        Some(lock) => {
+            let changed = lock.stale(&compile::sources(&choices.declaration, &lock)?);
+            if changed.is_empty() && lock.header.majors.contains(&major) {
+                return Ok(Some(lock));
+            }
+            match (choices.locked, changed.is_empty()) {
+                (false, _) => Ok(None),
+                (true, true) => stale(format!("it does not hold PostgreSQL {major}")),
+                (true, false) => stale(format!("changed since: {}", changed.join(", "))),
             }
         }
+        None if choices.locked => Err(Error::new(format!("there is no {}", path.display()))
+            .with_hint("run `pgplumb compile` and commit the lock")),
+        None => Ok(None),
     }
-    for major in majors {
-        models.insert(*major, compile_one(&declaration, choices, *major).await?);
+}
+
+/// Compiles what is stale for majors, and writes the lock; the model of the first is returned. Other majors that the
+/// lock holds are compiled too where that is possible here. With `adopted_too`, also what was adopted from a database.
+pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -> Result<Desired> {
+    let path = lock::path_of(&choices.declaration);
+    // A lock that cannot be read is replaced.
+    let lock = Lock::read(&path).ok().flatten();
+    let mut all = majors.to_vec();
+    for major in lock.iter().flat_map(|lock| &lock.header.majors).filter(|m| !majors.contains(m)) {
+        if choices.scratch.can_compile(*major) {
+            all.push(*major);
+        } else {
+            (choices.progress)(&format!("note: the lock no longer holds PostgreSQL {major}, which is not here"));
+        }
     }
-    let settings = LockedSettings {
-        schemas: declaration.settings.schemas.clone(),
-        ignore: declaration.settings.ignore.clone(),
-        tenancy: declaration.settings.tenancy.clone(),
+    let mut refresh = match &lock {
+        Some(lock) => compile::refresh(&choices.declaration, lock, &all, adopted_too)?,
+        None => compile::afresh(&choices.declaration, &all)?,
     };
-    let text = lock::write(&models, &declaration.sources, settings.clone())?;
+    let mut locked: BTreeMap<u32, Vec<Locked>> = BTreeMap::new();
+    for (major, increment) in std::mem::take(&mut refresh.increments) {
+        let nodes = match compile_one(&refresh.declaration, increment, choices, major).await? {
+            Some(nodes) => nodes,
+            // Names clash: only together can they be told apart.
+            None => {
+                refresh = compile::afresh(&choices.declaration, &[major])?;
+                let whole = refresh.increments.remove(&major);
+                let nodes = match whole {
+                    Some(whole) => compile_one(&refresh.declaration, whole, choices, major).await?,
+                    None => None,
+                };
+                nodes.unwrap_or_default()
+            }
+        };
+        locked.insert(major, nodes);
+    }
+    let declared = &refresh.declaration.settings;
+    let settings = LockedSettings {
+        schemas: declared.schemas.clone(),
+        ignore: declared.ignore.clone(),
+        tenancy: declared.tenancy.clone(),
+    };
+    let origin = lock::Origin {
+        sources: &refresh.declaration.sources,
+        common: &refresh.declaration.common,
+        settings: settings.clone(),
+        adopted: refresh.adopted,
+    };
+    let text = lock::write(&locked, &origin)?;
     let wrote_lock = match lock::store(&path, &text) {
         Ok(()) => true,
         Err(error) => {
@@ -130,30 +149,36 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
             false
         }
     };
-    let first = majors.first().and_then(|m| models.remove(m));
-    let model = first.ok_or_else(|| Error::new("no server major was named"))?;
+    let first = majors.first().and_then(|m| locked.remove(m));
+    let first = first.ok_or_else(|| Error::new("no server major was named"))?;
+    let model = Model::new(first.into_iter().map(|l| l.node).collect());
     Ok(Desired { model, settings, wrote_lock })
 }
 
-async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u32) -> Result<Model> {
+async fn compile_one(
+    declaration: &Declaration,
+    increment: Increment,
+    choices: &Choices<'_>,
+    major: u32,
+) -> Result<Option<Vec<Locked>>> {
     if declaration.settings.postgres > major {
         let message =
             format!("the declaration says `postgres: {}`, the server is {major}", declaration.settings.postgres);
         return Err(Error::new(message).with_hint("lower `postgres` in the declaration, or use a newer server"));
     }
-    let extensions: Vec<String> = declaration
-        .drafts
-        .iter()
-        .filter(|d| d.node.address.kind() == "extension")
-        .map(|d| d.node.address.name().to_owned())
-        .collect();
+    if increment.part.nodes().is_empty() {
+        return Ok(Some(increment.kept));
+    }
+    let of_extension = |n: &&Node| n.address.kind() == "extension";
+    let extensions: Vec<String> =
+        increment.part.nodes().iter().filter(of_extension).map(|n| n.address.name().to_owned()).collect();
     let mut scratch = Scratch::open(&choices.scratch, major, &extensions, choices.env).await?;
     (choices.progress)(&format!("compiling for PostgreSQL {major} on {}", scratch.words));
-    let compiled = compile::compile(declaration, &mut scratch, choices.progress).await;
+    let compiled = compile::compile(declaration, increment, &mut scratch, choices.progress).await;
     let closed = scratch.close().await;
-    let model = compiled?;
+    let nodes = compiled?;
     closed?;
-    Ok(model)
+    Ok(nodes)
 }
 
 /// What to read of a target for a comparison with a desired model.

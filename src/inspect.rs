@@ -1,13 +1,15 @@
 //! From a live database to a declaration: what `inspect` prints and `init` adopts.
 
 use crate::catalog::{self, Session, Wanted};
-use crate::compile::lock::{self, LockedSettings};
+use crate::compile::lock::{self, Locked, LockedSettings};
 use crate::declare::write::{as_declared, document, Document, File, SCHEMA_FILE};
-use crate::declare::{files::digest, json_schema, Source, Sources};
+use crate::declare::{files::digest, json_schema, Common, Source, Sources};
 use crate::error::{Error, Result};
-use crate::model::Model;
-use std::collections::BTreeMap;
+use crate::model::{Address, Model, Node};
+use crate::yaml::{self, Yaml};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A database as read.
 pub struct Inspection {
@@ -64,14 +66,33 @@ impl Inspection {
     /// prints feed back unchanged; `compile` finds out.
     pub fn lock(self, root: &Path, files: &[File]) -> Result<String> {
         let major = self.major;
-        let nodes = self.model.into_nodes().into_iter().map(|node| as_declared(node, major.max(17)));
-        let models = BTreeMap::from([(major, Model::new(nodes.collect()))]);
-        let mut sources = Sources { root: root.to_path_buf(), files: Vec::new() };
         let source = |file: &File| Source { path: file.path.clone(), digest: digest(file.text.as_bytes()) };
-        sources.files.extend(files.iter().map(source));
+        let mut sources = Sources { root: root.to_path_buf(), files: files.iter().map(source).collect() };
         sources.files.sort();
-        lock::write(&models, &sources, LockedSettings { schemas: self.schemas, ..LockedSettings::default() })
+        let things = files.iter().flat_map(|file| file.things.iter().map(|thing| (thing, file.path.as_str())));
+        let homes: HashMap<&Address, &str> = things.collect();
+        let locked = |node: Node| {
+            let node = as_declared(node, major.max(17));
+            let home = homes.get(&node.address.thing()).copied().unwrap_or_default();
+            Locked { node, source: home.into(), written: None, alias: None, reads: Vec::new() }
+        };
+        let nodes = self.model.into_nodes().into_iter().map(locked).collect();
+        let origin = lock::Origin {
+            sources: &sources,
+            common: &common(files, root),
+            settings: LockedSettings { schemas: self.schemas, ..LockedSettings::default() },
+            adopted: true,
+        };
+        lock::write(&BTreeMap::from([(major, nodes)]), &origin)
     }
+}
+
+/// The settings, as a reader of these files will find them.
+fn common(files: &[File], root: &Path) -> Common {
+    let read = |file: &File| yaml::read(&Arc::new(root.join(&file.path)), file.text.as_bytes(), &mut Vec::new());
+    // The first holds them all.
+    let trees: Vec<Yaml> = files.first().and_then(read).into_iter().collect();
+    Common::of(&trees, root)
 }
 
 /// Writes the files of a declaration into a directory, with the JSON Schema that editors need.

@@ -10,9 +10,8 @@ use std::path::Path;
 pub fn settings(declaration: &Path) -> Result<LockedSettings> {
     // A lock that cannot be read is as good as none: settings stand in the YAML too.
     if let Ok(Some(lock)) = Lock::read(&lock::path_of(declaration)) {
-        let bodies: BTreeSet<&str> = lock.bodies().collect();
-        let then = lock.header.sources.iter().filter(|(path, _)| !bodies.contains(path.as_str())).cloned();
-        if then.collect::<BTreeSet<_>>() == digests(declaration)? {
+        let then: BTreeSet<(String, String)> = lock.files().map(|(p, d)| (p.to_owned(), d.to_owned())).collect();
+        if then == digests(declaration)? {
             return Ok(lock.header.settings);
         }
     }

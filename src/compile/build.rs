@@ -11,9 +11,9 @@ use crate::sql::Ident;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-/// Roles that drafts name: they must exist before grants and policies can name them.
-pub fn roles(drafts: &[Draft]) -> Vec<String> {
-    let roles: BTreeSet<String> = drafts.iter().flat_map(|d| kinds::roles(&d.node)).collect();
+/// Roles that nodes name: they must exist before grants and policies can name them.
+pub fn roles(model: &Model) -> Vec<String> {
+    let roles: BTreeSet<String> = model.nodes().iter().flat_map(kinds::roles).collect();
     roles.into_iter().collect()
 }
 
@@ -84,9 +84,15 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
     Ok(session.client.batch_execute("CREATE SCHEMA IF NOT EXISTS public").await?)
 }
 
-/// Builds drafts. All independent mistakes are reported, each where it was written.
-pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> {
-    let whole = Model::new(declaration.drafts.iter().map(|d| closed(d, bare(&d.node))).collect());
+/// Builds a part of a declaration: drafts as they are written, and what they rest on as it was printed before. All
+/// independent mistakes are reported, each where it was written.
+pub async fn drafts(session: &Session, declaration: &Declaration, part: &Model) -> Result<()> {
+    let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
+    let prepared = |node: &Node| match drafts.get(&node.address) {
+        Some(draft) => closed(draft, bare(node)),
+        None => bare(node),
+    };
+    let whole = Model::new(part.nodes().iter().map(prepared).collect());
     prepare(session, &declaration.settings.schemas).await?;
     let mut mistakes = Mistakes::default();
     loop {

@@ -1,15 +1,38 @@
 //! A part of a model that stands by itself: some things, and all that they rest on.
 
 use crate::kinds;
-use crate::model::{Address, Model};
+use crate::model::{Address, Model, Node};
 use std::collections::BTreeSet;
+
+/// Where nodes can be looked up.
+pub trait Lookup {
+    fn get(&self, address: &Address) -> Option<&Node>;
+
+    /// The direct children of a node.
+    fn children(&self, address: &Address) -> Vec<&Node>;
+
+    /// What a node rests on, besides its parent.
+    fn needs(&self, node: &Node) -> Vec<Address> {
+        node.needs.clone()
+    }
+}
+
+impl Lookup for Model {
+    fn get(&self, address: &Address) -> Option<&Node> {
+        Model::get(self, address)
+    }
+
+    fn children(&self, address: &Address) -> Vec<&Node> {
+        Model::children(self, address).collect()
+    }
+}
 
 /// The nodes at `roots` with what they need, all that stands above them, and what makes each of these whole (the
 /// columns and keys of a table), and so on. Roots that the model does not hold are left out.
 ///
 /// The model must hold what its nodes need: one read without dependencies gives a part that cannot be built.
 /// Linear in the size of the part, and in the number of children of what is in it.
-pub fn closure<'a>(model: &Model, roots: impl IntoIterator<Item = &'a Address>) -> Model {
+pub fn closure<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Address>) -> Model {
     let mut seen: BTreeSet<Address> = BTreeSet::new();
     let mut waiting: Vec<Address> = roots.into_iter().cloned().collect();
     while let Some(address) = waiting.pop() {
@@ -18,8 +41,8 @@ pub fn closure<'a>(model: &Model, roots: impl IntoIterator<Item = &'a Address>) 
             continue;
         }
         waiting.extend(address.parent());
-        waiting.extend(node.needs.iter().cloned());
-        let whole = model.children(&address).filter(|n| kinds::kind_of(&n.address).completes_parent());
+        waiting.extend(model.needs(node));
+        let whole = model.children(&address).into_iter().filter(|n| kinds::kind_of(&n.address).completes_parent());
         waiting.extend(whole.map(|n| n.address.clone()));
     }
     Model::new(seen.iter().filter_map(|address| model.get(address)).cloned().collect())

@@ -1,20 +1,29 @@
 //! `schema.lock`: what a declaration compiles to, kept beside it and committed with it.
 //!
-//! JSON lines: a header, then one line per thing in the order of addresses. A line holds for the majors
-//! in its `pg`, or for all of the header if it has none. With a fresh lock nothing has to be compiled;
-//! fresh means that the sources' digests are those of the header.
+//! JSON lines. A header; one line per file of the declaration; then one line per thing in the order of addresses, so
+//! that a table and all below it are one block. A line holds for the majors in its `pg`, or for all of the header if
+//! it has none. With a fresh lock nothing has to be compiled.
+//!
+//! Fresh means that each file's digest is that of its line, and that what its things need of other files is what it
+//! was when they were compiled. So two changes that git merges line by line give a lock that is right or known to be
+//! stale. Each file's line seals the blocks that it declares: an edit by hand is seen.
 
-use crate::declare::{Source, Sources, Tenancy};
+mod line;
+mod write;
+
+pub use line::{starts_block, Locked};
+pub use write::{write, Origin};
+
+use crate::declare::{Sources, Tenancy};
 use crate::error::{Error, Result};
-use crate::model::{Address, Grants, Hints, Model, Node, Spec};
+use crate::model::{Address, Model, Node};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The version of the lock format.
-const FORMAT: u32 = 1;
+/// The version of the lock format: a lock of another one is compiled anew.
+const FORMAT: u32 = 2;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,10 +32,13 @@ pub struct Header {
     pub pgplumb_lock: u32,
     /// Majors that were compiled.
     pub majors: Vec<u32>,
-    /// What must hold for the lock to be fresh: path and digest of each source.
-    pub sources: Vec<(String, String)>,
     pub settings: LockedSettings,
-    /// Digest of all other lines: an edit by hand is seen.
+    /// Digest of the settings and templates that all files rest on.
+    pub common: String,
+    /// Read from a live database: its prints were never fed back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// Digest of this line without its seal.
     pub seal: String,
 }
 
@@ -41,43 +53,66 @@ pub struct LockedSettings {
     pub tenancy: Option<Tenancy>,
 }
 
-/// One thing. Order of fields: what is compared first.
-#[derive(Serialize, Deserialize)]
+/// The line of one file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(borrow)]
-    at: Cow<'a, str>,
+pub struct SourceLine {
+    /// Its path below the root; empty for what no file declares.
+    pub source: String,
+    pub digest: String,
+    /// Whether it holds settings or templates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub common: bool,
+    /// Digest of the blocks that it declares.
+    pub seal: String,
+    /// What these need of other files: path, and digest of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pg: Vec<u32>,
-    #[serde(borrow)]
-    spec: &'a RawValue,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    owner: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    comment: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    grants: Option<Box<Grants>>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    order: u32,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    needs: Option<&'a RawValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hints: Option<Box<Hints>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    prints: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    old_prints: Vec<(String, String)>,
+    pub uses: Vec<(String, String)>,
 }
 
-fn is_zero(n: &u32) -> bool {
-    *n == 0
+impl Header {
+    /// With the seal that its content asks for.
+    fn sealed(&self) -> Self {
+        let mut header = Self { seal: String::new(), ..self.clone() };
+        header.seal = short(serde_json::to_string(&header).unwrap_or_default().as_bytes());
+        header
+    }
+}
+
+fn short(bytes: &[u8]) -> String {
+    crate::declare::files::digest(bytes)
+}
+
+/// The digest of lines in their order.
+#[derive(Default)]
+struct Seal(blake3::Hasher);
+
+impl Seal {
+    fn add(&mut self, line: &str) {
+        self.0.update(line.as_bytes());
+        self.0.update(b"\n");
+    }
+
+    fn text(&self) -> String {
+        crate::declare::files::short(&self.0.finalize())
+    }
+}
+
+/// The digest of one thing's specs, one for each line that it has.
+fn spec_digest<'a>(specs: impl Iterator<Item = &'a str>) -> String {
+    let mut seal = Seal::default();
+    specs.for_each(|spec| seal.add(spec));
+    seal.text().chars().take(16).collect()
 }
 
 /// A lock as read.
 pub struct Lock {
     pub header: Header,
+    pub sources: Vec<SourceLine>,
     text: String,
     body: usize,
+    /// Files whose things need something that is no longer what it was, with the paths of that.
+    shaken: BTreeMap<String, Vec<String>>,
 }
 
 /// Where the lock of a declaration is: in its directory, or beside its one file.
@@ -97,40 +132,116 @@ impl Lock {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::new(format!("cannot read {}: {error}", path.display()))),
         };
-        let broken = |why: String| {
+        Self::parse(text).map(Some).map_err(|why| {
             Error::new(format!("{} cannot be used: {why}", path.display()))
                 .with_hint("run `pgplumb compile` to write it anew")
-        };
-        let body = text.find('\n').map_or(text.len(), |at| at + 1);
-        let header: Header = serde_json::from_str(&text[..body]).map_err(|e| broken(e.to_string()))?;
-        if header.pgplumb_lock != FORMAT {
-            return Err(broken(format!("it has format {}, this program reads {FORMAT}", header.pgplumb_lock)));
+        })
+    }
+
+    fn parse(text: String) -> std::result::Result<Self, String> {
+        const CONFLICT: &str = "it was changed by hand, or a merge left it half done";
+        let broken = |error: serde_json::Error| format!("{CONFLICT}: {error}");
+        let first = text.lines().next().unwrap_or_default();
+        // Of another format only the version is known.
+        let format = serde_json::from_str::<serde_json::Value>(first).map_err(broken)?;
+        let format = format.get("pgplumb_lock").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        if format != u64::from(FORMAT) {
+            return Err(format!("it has format {format}, this program reads {FORMAT}"));
         }
-        if header.seal != seal(&text[body..]) {
-            return Err(broken("it was changed by hand, or a merge left it half done".into()));
+        let header: Header = serde_json::from_str(first).map_err(broken)?;
+        if header != header.sealed() {
+            return Err(CONFLICT.to_owned());
         }
-        Ok(Some(Self { header, text, body }))
+        let mut body = first.len() + 1;
+        let mut sources = Vec::new();
+        for line in text.lines().skip(1).take_while(|line| line.starts_with("{\"source\"")) {
+            sources.push(serde_json::from_str::<SourceLine>(line).map_err(broken)?);
+            body += line.len() + 1;
+        }
+        let mut lock = Self { header, sources, body: body.min(text.len()), text, shaken: BTreeMap::new() };
+        lock.verify().map_err(|why| why.unwrap_or_else(|| CONFLICT.to_owned()))?;
+        Ok(lock)
+    }
+
+    /// Compares the seals, and finds what is shaken. Errors: a seal does not hold, with the words for it if there are any.
+    fn verify(&mut self) -> std::result::Result<(), Option<String>> {
+        let mut used: FxHashMap<String, Vec<String>> = FxHashMap::default();
+        for (path, _) in self.sources.iter().flat_map(|s| &s.uses) {
+            let quoted = serde_json::to_string(path).unwrap_or_default();
+            used.entry(quoted).or_default();
+        }
+        let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
+        let mut source: Option<&str> = None;
+        for line in self.text[self.body..].lines() {
+            if let Some(rest) = line.strip_prefix(line::BLOCK) {
+                // Paths of files hold no quotes that are not escaped.
+                source = rest.split("\",\"at\":").next();
+            }
+            seals.entry(source.ok_or(None)?).or_default().add(line);
+            let at = line.find("\"at\":").map(|at| &line[at + 5..]);
+            let quoted = at.and_then(|at| at.split("\",\"").next()).map(|at| format!("{at}\""));
+            if let Some(specs) = quoted.and_then(|quoted| used.get_mut(&quoted)) {
+                let spec = line::parse(line).map_err(|e| Some(e.to_string()))?.spec.get().to_owned();
+                specs.push(spec);
+            }
+        }
+        let mut shaken = BTreeMap::new();
+        for SourceLine { source, digest: _, common: _, seal, uses } in &self.sources {
+            let quoted = serde_json::to_string(source).unwrap_or_default();
+            let found = seals.remove(quoted.trim_matches('"')).unwrap_or_default();
+            if found.text() != *seal {
+                return Err(None);
+            }
+            let holds = |(path, digest): &(String, String)| {
+                let quoted = serde_json::to_string(path).unwrap_or_default();
+                used.get(&quoted).is_some_and(|specs| spec_digest(specs.iter().map(String::as_str)) == *digest)
+            };
+            let moved: Vec<String> = uses.iter().filter(|u| !holds(u)).map(|(path, _)| path.clone()).collect();
+            if !moved.is_empty() {
+                shaken.insert(source.clone(), moved);
+            }
+        }
+        if !seals.is_empty() {
+            return Err(None);
+        }
+        self.shaken = shaken;
+        Ok(())
     }
 
     /// The paths of sources that are not what they were when it was written.
     pub fn stale(&self, sources: &Sources) -> Vec<String> {
         let now: BTreeMap<&str, &str> = sources.files.iter().map(|s| (s.path.as_str(), s.digest.as_str())).collect();
-        let then: BTreeMap<&str, &str> = self.header.sources.iter().map(|(p, d)| (p.as_str(), d.as_str())).collect();
-        let mut stale: Vec<String> = now
-            .iter()
-            .filter(|(path, digest)| then.get(*path) != Some(digest))
-            .map(|(path, _)| *path)
-            .chain(then.keys().filter(|path| !now.contains_key(*path)).copied())
-            .map(str::to_owned)
-            .collect();
-        stale.sort();
-        stale
+        let then: BTreeMap<&str, &str> =
+            self.named().map(|line| (line.source.as_str(), line.digest.as_str())).collect();
+        let mut stale: BTreeSet<&str> = self.shaken.keys().map(String::as_str).collect();
+        stale.extend(now.iter().filter(|(path, digest)| then.get(*path) != Some(digest)).map(|(path, _)| *path));
+        stale.extend(then.keys().filter(|path| !now.contains_key(*path)).copied());
+        stale.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The files of the declaration.
+    fn named(&self) -> impl Iterator<Item = &SourceLine> {
+        self.sources.iter().filter(|line| !line.source.is_empty())
+    }
+
+    /// What is no longer what it was when things of other files were compiled that need it: a merge brought them together.
+    pub fn moved(&self) -> Vec<Address> {
+        self.shaken.values().flatten().filter_map(|path| crate::plan::address_of(path)).collect()
+    }
+
+    /// The files that hold settings and templates.
+    pub fn common(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter(|line| line.common).map(|line| line.source.as_str())
     }
 
     /// Sources that are no YAML files of the declaration: bodies, by their path below its root.
     pub fn bodies(&self) -> impl Iterator<Item = &str> {
-        let is_yaml = |p: &&str| p.ends_with(".yaml") || p.ends_with(".yml");
-        self.header.sources.iter().map(|(path, _)| path.as_str()).filter(move |p| !is_yaml(p))
+        self.named().map(|line| line.source.as_str()).filter(|path| is_body(path))
+    }
+
+    /// The YAML files of the declaration with their digests.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.named().map(|line| (line.source.as_str(), line.digest.as_str())).filter(|(path, _)| !is_body(path))
     }
 
     /// The model for one major. Without `deep`, dependencies are left out: a comparison needs none, and they
@@ -138,9 +249,30 @@ impl Lock {
     pub fn model(&self, major: u32, deep: bool) -> Result<Model> {
         let mut nodes = Vec::new();
         for text in self.text[self.body..].lines() {
-            nodes.extend(node(text, major, deep)?);
+            let line = line::parse(text)?;
+            if line.holds_for(major) {
+                nodes.push(line.node(deep)?);
+            }
         }
         Ok(Model::new(nodes))
+    }
+
+    /// All nodes for one major, with their origin. Errors: a line that is none.
+    pub fn locked(&self, major: u32) -> Result<Vec<Locked>> {
+        let mut nodes = Vec::new();
+        let mut source = String::new();
+        for text in self.text[self.body..].lines() {
+            let line = line::parse(text)?;
+            if let Some(named) = &line.source {
+                if **named != source {
+                    source = named.to_string();
+                }
+            }
+            if line.holds_for(major) {
+                nodes.push(line.locked(&source, true)?);
+            }
+        }
+        Ok(nodes)
     }
 
     /// What has to be known before a database is read: the nodes whose path holds one of these words.
@@ -148,111 +280,20 @@ impl Lock {
         let mut nodes = Vec::new();
         for text in self.text[self.body..].lines() {
             // A quote inside the path is escaped, and so is one after a comma in it.
-            let path = text.strip_prefix("{\"at\":\"").and_then(|rest| rest.split("\",\"").next()).unwrap_or_default();
+            let path = text.split("\"at\":\"").nth(1).and_then(|rest| rest.split("\",\"").next()).unwrap_or_default();
             if words.iter().any(|word| path.contains(word)) {
-                nodes.extend(node(text, major, true)?);
+                let line = line::parse(text)?;
+                if line.holds_for(major) {
+                    nodes.push(line.node(true)?);
+                }
             }
         }
         Ok(nodes)
     }
 }
 
-fn node(text: &str, major: u32, deep: bool) -> Result<Option<Node>> {
-    let line: Line =
-        serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))?;
-    if !line.pg.is_empty() && !line.pg.contains(&major) {
-        return Ok(None);
-    }
-    line.node(deep).map(Some)
-}
-
-fn address(path: &str) -> Result<Address> {
-    crate::plan::address_of(path).ok_or_else(|| Error::new(format!("the lock names `{path}`, which is no address")))
-}
-
-impl Line<'_> {
-    fn node(self, deep: bool) -> Result<Node> {
-        let Self { at, pg: _, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = self;
-        let needs: Vec<Cow<'_, str>> = match needs.filter(|_| deep) {
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|e| Error::new(format!("{at}: {e}")))?,
-            None => Vec::new(),
-        };
-        Ok(Node {
-            address: address(&at)?,
-            spec: Spec::from_json(spec.get()),
-            owner: owner.map(|o| o.as_ref().into()),
-            comment: comment.map(|c| c.as_ref().into()),
-            grants,
-            order,
-            needs: needs.iter().map(|n| address(n)).collect::<Result<_>>()?,
-            hints,
-            prints,
-            old_prints,
-        })
-    }
-}
-
-fn seal(body: &str) -> String {
-    blake3::hash(body.as_bytes()).to_hex().chars().take(32).collect()
-}
-
-fn line(node: &Node, pg: Vec<u32>) -> Result<String> {
-    let Node { address, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = node;
-    let fail = |e: serde_json::Error| Error::new(format!("{address} cannot be written to the lock: {e}"));
-    let raw: &RawValue = serde_json::from_str(spec.as_json()).map_err(fail)?;
-    let paths: Vec<String> = needs.iter().map(Address::path).collect();
-    let needs = (!paths.is_empty()).then(|| serde_json::value::to_raw_value(&paths)).transpose().map_err(fail)?;
-    let line = Line {
-        at: Cow::Owned(address.path()),
-        pg,
-        spec: raw,
-        owner: owner.as_deref().map(Cow::Borrowed),
-        comment: comment.as_deref().map(Cow::Borrowed),
-        grants: grants.clone(),
-        order: *order,
-        needs: needs.as_deref(),
-        hints: hints.clone(),
-        prints: prints.clone(),
-        old_prints: old_prints.clone(),
-    };
-    serde_json::to_string(&line).map_err(fail)
-}
-
-/// A line, the majors it holds for, and the node it says.
-type Variant<'a> = (String, Vec<u32>, &'a Node);
-
-/// The text of a lock for the models of one or more majors.
-pub fn write(models: &BTreeMap<u32, Model>, sources: &Sources, settings: LockedSettings) -> Result<String> {
-    let majors: Vec<u32> = models.keys().copied().collect();
-    let mut lines: BTreeMap<&Address, Vec<Variant>> = BTreeMap::new();
-    for (major, model) in models {
-        for node in model.nodes() {
-            let text = line(node, Vec::new())?;
-            let variants = lines.entry(&node.address).or_default();
-            match variants.iter_mut().find(|(t, _, _)| *t == text) {
-                Some((_, majors, _)) => majors.push(*major),
-                None => variants.push((text, vec![*major], node)),
-            }
-        }
-    }
-    let mut body = String::new();
-    for (text, pg, node) in lines.into_values().flatten() {
-        if pg.len() == majors.len() {
-            body.push_str(&text);
-        } else {
-            body.push_str(&line(node, pg)?);
-        }
-        body.push('\n');
-    }
-    let header = Header {
-        pgplumb_lock: FORMAT,
-        majors,
-        sources: sources.files.iter().map(|Source { path, digest }| (path.clone(), digest.clone())).collect(),
-        settings,
-        seal: seal(&body),
-    };
-    let header = serde_json::to_string(&header).map_err(|e| Error::new(format!("the lock cannot be written: {e}")))?;
-    Ok(format!("{header}\n{body}"))
+fn is_body(path: &str) -> bool {
+    !path.ends_with(".yaml") && !path.ends_with(".yml")
 }
 
 /// Writes the file whole or not at all.

@@ -6,48 +6,82 @@
 
 mod build;
 pub mod closure;
+mod increment;
 pub mod lock;
 mod mistakes;
+mod refresh;
 mod scratch;
 pub mod server;
 
+pub use increment::Increment;
+pub use refresh::{afresh, refresh, sources, Refresh};
 pub use scratch::{Place, Scratch};
 
 use crate::catalog::{self, Wanted};
 use crate::declare::Declaration;
 use crate::error::{Error, Result};
-use crate::kinds;
+use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
 use crate::plan::rename::backwards;
+use lock::Locked;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// Rounds until prints must have settled.
 const ROUNDS: usize = 4;
 
-/// Builds a declaration in scratch and reads it back. `progress` is told what is being done.
+/// Compiles what an increment asks for, and puts it together with what stays. None if PostgreSQL gave something it made
+/// by itself the name of something that stays: then all has to be compiled together. `progress` is told what is done.
 ///
 /// # Errors
 /// What the server refuses, at the place in the YAML that caused it; prints that never settle.
-pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress: &dyn Fn(&str)) -> Result<Model> {
-    let drafts = &declaration.drafts;
+pub async fn compile(
+    declaration: &Declaration,
+    increment: Increment,
+    scratch: &mut Scratch,
+    progress: &dyn Fn(&str),
+) -> Result<Option<Vec<Locked>>> {
+    let Increment { part, mut kept, unread: _ } = increment;
+    let model = build(declaration, &part, &kept, scratch, progress).await?;
+    let stays = |address: &Address| kept.binary_search_by(|l| l.node.address.cmp(address)).is_ok();
+    let made: Vec<Locked> = model.into_iter().filter(|l| part.get(&l.node.address).is_none() || !stays(&l.node.address)).collect();
+    if made.iter().any(|l| stays(&l.node.address)) {
+        return Ok(None);
+    }
+    kept.extend(made);
+    kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
+    Ok(Some(kept))
+}
+
+/// Builds a part of a declaration in scratch and reads it back until its prints are stable.
+async fn build(
+    declaration: &Declaration,
+    part: &Model,
+    kept: &[Locked],
+    scratch: &mut Scratch,
+    progress: &dyn Fn(&str),
+) -> Result<Vec<Locked>> {
+    if part.nodes().is_empty() {
+        return Ok(Vec::new());
+    }
+    let schemas = &declaration.settings.schemas;
     let wanted = Wanted {
-        schemas: declaration.settings.schemas.clone(),
+        schemas: schemas.clone(),
         ignore: declaration.settings.ignore.clone(),
-        rows: drafts.iter().filter(|d| d.node.address.kind() == "row").map(|d| d.node.clone()).collect(),
+        rows: part.nodes().iter().filter(|n| n.address.kind() == "row").cloned().collect(),
         extensions: None,
     };
-    scratch.roles(&build::roles(drafts)).await?;
-    progress(&format!("building {} declared things in scratch", drafts.len()));
+    scratch.roles(&build::roles(part)).await?;
+    progress(&format!("building {} things in scratch", part.nodes().len()));
     let session = scratch.database().await?;
-    build::drafts(&session, declaration).await?;
+    build::drafts(&session, declaration, part).await?;
     let mut last = read(&session, &wanted).await?;
     drop(session);
     let mut earlier = Vec::new();
     loop {
         progress(&format!("feeding prints back, round {}", earlier.len() + 1));
         let session = scratch.database().await?;
-        build::model(&session, &last, &declaration.settings.schemas).await?;
+        build::model(&session, &last, schemas).await?;
         let again = read(&session, &wanted).await?;
         drop(session);
         let settled = same_specs(&last, &again);
@@ -61,20 +95,29 @@ pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress:
                 .with_hint("write the expression another way"));
         }
     }
-    let mut model = finish(last, &earlier, drafts, scratch.major());
-    if model.nodes().iter().any(|n| n.hints.as_ref().is_some_and(|h| h.was.is_some())) {
+    let mut nodes = finish(last, &earlier, declaration, kept, scratch.major());
+    if nodes.iter().any(|l| l.node.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
         let session = scratch.database().await?;
-        model = old_names(&session, model, &wanted, &declaration.settings.schemas).await?;
+        let model = Model::new(nodes.iter().map(|l| l.node.clone()).collect());
+        let mut prints = old_names(&session, &model, &wanted, schemas).await?;
+        for locked in &mut nodes {
+            locked.node.old_prints = prints.remove(&locked.node.address).unwrap_or_default();
+        }
     }
-    Ok(model)
+    Ok(nodes)
 }
 
 /// What the server prints while declared renames are still to be done: with the declared ones taken back,
 /// and with the names that follow them taken back too.
-async fn old_names(session: &catalog::Session, model: Model, wanted: &Wanted, schemas: &[String]) -> Result<Model> {
-    build::model(session, &model, schemas).await?;
-    let (declared, following) = backwards(&model);
+async fn old_names(
+    session: &catalog::Session,
+    model: &Model,
+    wanted: &Wanted,
+    schemas: &[String],
+) -> Result<HashMap<Address, Vec<(String, String)>>> {
+    build::model(session, model, schemas).await?;
+    let (declared, following) = backwards(model);
     let mut prints: HashMap<Address, Vec<(String, String)>> = HashMap::new();
     let mut undone: Vec<(Address, Address)> = Vec::new();
     for renames in [following, declared] {
@@ -92,13 +135,11 @@ async fn old_names(session: &catalog::Session, model: Model, wanted: &Wanted, sc
             }
         }
     }
-    let nodes = model.into_nodes().into_iter().map(|mut node| {
-        node.old_prints = prints.remove(&node.address).unwrap_or_default();
-        node.old_prints.sort();
-        node.old_prints.dedup();
-        node
-    });
-    Ok(Model::new(nodes.collect()))
+    for pairs in prints.values_mut() {
+        pairs.sort();
+        pairs.dedup();
+    }
+    Ok(prints)
 }
 
 async fn read(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
@@ -118,22 +159,17 @@ fn unsettled(before: Option<&Model>, after: &Model) -> String {
     after.nodes().iter().filter(differs).map(|n| n.address.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Puts together what the server says and what only the declaration says: facets and hints.
-fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major: u32) -> Model {
-    let written: HashMap<&Address, &Node> = drafts.iter().map(|d| (&d.node.address, &d.node)).collect();
-    let declared: HashSet<&Address> = written.keys().copied().collect();
-    let nodes = last.into_nodes().into_iter().map(|mut node| {
+/// Puts together what the server says and what only the declaration says: facets, hints, and where it stands.
+fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Locked], major: u32) -> Vec<Locked> {
+    let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
+    let mut nodes: Vec<Locked> = Vec::with_capacity(last.nodes().len());
+    for mut node in last.into_nodes() {
+        let draft = drafts.get(&node.address).copied();
         let mut prints = Vec::new();
-        for model in earlier {
-            if let Some(old) = model.get(&node.address).filter(|old| old.spec != node.spec) {
-                if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
-                    pair(&a, &b, &mut prints);
-                }
-            }
-        }
         // So does what was written, where a server printed it before it was declared.
-        if let Some(draft) = written.get(&node.address) {
-            if let (Ok(a), Ok(b)) = (draft.spec.read(), node.spec.read()) {
+        let written = draft.map(|d| &d.node).into_iter();
+        for old in earlier.iter().filter_map(|m| m.get(&node.address)).chain(written).filter(|o| o.spec != node.spec) {
+            if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
                 pair(&a, &b, &mut prints);
             }
         }
@@ -141,45 +177,72 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
         prints.dedup();
         node.prints = prints;
         (node.owner, node.comment, node.grants) = (None, None, None);
-        if let Some(draft) = written.get(&node.address) {
-            node.owner = draft.owner.clone();
-            node.comment = draft.comment.clone();
-            node.grants = draft.grants.clone();
-            if let (Some(grants), Some(on)) = (&mut node.grants, kinds::kind_of(&node.address).grantable(draft, major))
-            {
-                // An owner that holds everything goes without saying.
-                let owner = draft.owner.as_deref();
-                let all =
-                    |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
-                grants.0.retain(|role, held| Some(role.as_str()) != owner || !all(held));
-                // `all` is what the server's major knows.
-                grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));
-            }
-            node.hints = draft.hints.clone();
-            // What a data statement reads has to be there first.
-            if node.hints.as_ref().is_some_and(|h| h.backfill.is_some() || h.convert.is_some()) {
-                node.needs.extend(draft.needs.iter().cloned());
-                node.needs.sort();
-                node.needs.dedup();
-            }
+        let mut locked =
+            Locked { node, source: Box::default(), written: None, alias: None, reads: Vec::new() };
+        if let Some(draft) = draft {
+            locked.declared_by(draft, major);
+        } else if let Ok(at) = kept.binary_search_by(|l| l.node.address.cmp(&locked.node.address)) {
+            locked.node.hints.clone_from(&kept[at].node.hints);
         }
-        node
-    });
-    let mut nodes: Vec<Node> = nodes.collect();
+        nodes.push(locked);
+    }
     // Functions over types that only the server could name: the same name and number of arguments.
-    let there: HashSet<Address> = nodes.iter().map(|n| n.address.clone()).collect();
-    for draft in drafts.iter().filter(|d| !there.contains(&d.node.address)) {
-        let Some(at) = nodes.iter().position(|n| {
-            !declared.contains(&n.address) && kinds::routine::same_shape(&n.address, &draft.node.address)
-        }) else {
-            continue;
+    let there: HashSet<Address> = nodes.iter().map(|l| l.node.address.clone()).collect();
+    for draft in declaration.drafts.iter().filter(|d| !there.contains(&d.node.address)) {
+        let same = |l: &&mut Locked| {
+            let address = &l.node.address;
+            !drafts.contains_key(address) && l.alias.is_none() && kinds::routine::same_shape(address, &draft.node.address)
         };
-        if let Some(node) = nodes.get_mut(at) {
-            let Node { owner, comment, grants, hints, .. } = draft.node.clone();
-            (node.owner, node.comment, node.grants, node.hints) = (owner, comment, grants, hints);
+        if let Some(locked) = nodes.iter_mut().find(same) {
+            locked.declared_by(draft, major);
+            locked.alias = Some(draft.node.address.clone());
         }
     }
-    Model::new(nodes)
+    find_homes(&mut nodes, declaration);
+    nodes
+}
+
+/// Says of each node which file it comes from: what PostgreSQL made by itself comes from where what it needs does.
+fn find_homes(nodes: &mut [Locked], declaration: &Declaration) {
+    let homes = declaration.homes();
+    let home = |l: &Locked| {
+        let own = l.alias.as_ref().unwrap_or(&l.node.address).thing();
+        std::iter::once(own).chain(l.node.needs.iter().map(Address::thing)).find_map(|thing| homes.get(&thing))
+    };
+    for locked in nodes {
+        if let Some(file) = home(locked) {
+            locked.source = file.as_str().into();
+        }
+    }
+}
+
+impl Locked {
+    /// Adds what the declaration alone says.
+    fn declared_by(&mut self, draft: &Draft, major: u32) {
+        let node = &mut self.node;
+        node.owner.clone_from(&draft.node.owner);
+        node.comment.clone_from(&draft.node.comment);
+        node.grants.clone_from(&draft.node.grants);
+        if let (Some(grants), Some(on)) =
+            (&mut node.grants, kinds::kind_of(&node.address).grantable(&draft.node, major))
+        {
+            // An owner that holds everything goes without saying.
+            let owner = draft.node.owner.as_deref();
+            let all = |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
+            grants.0.retain(|role, held| Some(role.as_str()) != owner || !all(held));
+            // `all` is what the server's major knows.
+            grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));
+        }
+        node.hints.clone_from(&draft.node.hints);
+        // What a data statement reads has to be there first.
+        if node.hints.as_ref().is_some_and(|h| h.backfill.is_some() || h.convert.is_some()) {
+            node.needs.extend(draft.node.needs.iter().cloned());
+            node.needs.sort();
+            node.needs.dedup();
+        }
+        self.written = Some(increment::written(draft));
+        self.reads.clone_from(&draft.reads);
+    }
 }
 
 /// Pairs the texts that differ between two prints of one spec.

@@ -18,6 +18,16 @@ pub enum Place {
     Server(Box<Target>),
 }
 
+impl Place {
+    /// Whether declarations can be compiled here for a major, as far as that can be known without trying.
+    pub fn can_compile(&self, major: u32) -> bool {
+        match self {
+            Self::Local(setting) => find(Some(major), setting.as_deref()).is_ok(),
+            Self::Server(_) => false,
+        }
+    }
+}
+
 /// A place to build in. Its databases go when it is closed; a local server goes when it is dropped.
 pub struct Scratch {
     admin: Target,

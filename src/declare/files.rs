@@ -25,18 +25,6 @@ const MOST_FILES: usize = 100_000;
 const DEEPEST: usize = 32;
 
 impl Sources {
-    /// The digest of all of them: changes when any file changes, comes or goes.
-    pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for Source { path, digest } in &self.files {
-            hasher.update(path.as_bytes());
-            hasher.update(b"\0");
-            hasher.update(digest.as_bytes());
-            hasher.update(b"\n");
-        }
-        short(&hasher.finalize())
-    }
-
     /// The first position of the first file, for mistakes that have no better place.
     pub fn start(&self) -> Pos {
         let file = self.files.first().map_or_else(|| self.root.clone(), |s| self.root.join(&s.path));
@@ -58,11 +46,13 @@ pub fn digest(bytes: &[u8]) -> String {
     short(&blake3::hash(bytes))
 }
 
-fn short(hash: &blake3::Hash) -> String {
+/// The half of a hash that is written down: collisions of 128 bits do not happen by accident.
+pub fn short(hash: &blake3::Hash) -> String {
     hash.to_hex().chars().take(32).collect()
 }
 
-fn relative(root: &Path, path: &Path) -> String {
+/// The path below the root, with `/` on every system.
+pub fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root)
         .unwrap_or(path)
         .components()
@@ -113,16 +103,24 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
     Ok(())
 }
 
-/// Reads all files; mistakes in the YAML go to `problems`.
-pub fn load(path: &Path, problems: &mut Vec<Problem>) -> Result<(Sources, Vec<Yaml>)> {
+/// Reads the files that `wanted` says, by their paths below the root; the others are only digested. Mistakes in the
+/// YAML go to `problems`.
+pub fn load(
+    path: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    problems: &mut Vec<Problem>,
+) -> Result<(Sources, Vec<Yaml>)> {
     let (root, paths) = list(path)?;
     let mut sources = Sources { root, files: Vec::new() };
     let mut trees = Vec::new();
     for path in paths {
         let bytes =
             std::fs::read(&path).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?;
-        sources.files.push(Source { path: relative(&sources.root, &path), digest: digest(&bytes) });
-        trees.extend(yaml::read(&Arc::new(path), &bytes, problems));
+        let name = relative(&sources.root, &path);
+        if wanted(&name) {
+            trees.extend(yaml::read(&Arc::new(path), &bytes, problems));
+        }
+        sources.files.push(Source { path: name, digest: digest(&bytes) });
     }
     Ok((sources, trees))
 }

@@ -2,6 +2,7 @@
 //!
 //! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
 
+mod common;
 pub mod files;
 mod references;
 mod schema;
@@ -9,6 +10,7 @@ mod settings;
 mod template;
 pub mod write;
 
+pub use common::Common;
 pub use files::{Source, Sources};
 pub use schema::json_schema;
 pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
@@ -16,10 +18,10 @@ pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
 use self::references::Unread;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
-use crate::model::Address;
+use crate::model::{Address, Node};
 use crate::sql::name::LONGEST;
 use crate::yaml::{Scalar, Value, Yaml};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// A declaration as written, checked as far as that goes without a server.
@@ -27,16 +29,41 @@ pub struct Declaration {
     pub settings: Settings,
     pub drafts: Vec<Draft>,
     pub sources: Sources,
+    pub common: Common,
+}
+
+impl Declaration {
+    /// The file of each thing, by its path below the root.
+    pub fn homes(&self) -> HashMap<Address, String> {
+        let things = self.drafts.iter().filter(|d| d.node.address == d.node.address.thing());
+        things.map(|d| (d.node.address.clone(), files::relative(&self.sources.root, &d.pos.file))).collect()
+    }
+}
+
+/// What need not be read because it is known already.
+#[derive(Default)]
+pub struct Known<'a> {
+    /// The files that are known, by their paths below the root.
+    pub files: HashSet<&'a str>,
+    /// What they declare, as compiled before.
+    pub nodes: Vec<&'a Node>,
 }
 
 /// Reads a file or a directory tree of files. Errors: all mistakes found, together.
 pub fn read(path: &Path) -> Result<Declaration> {
+    read_part(path, &Known::default())
+}
+
+/// Reads the files that are not known. Errors: as with [`read`], as far as these files have a part in them.
+pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let mut problems = Vec::new();
-    let (mut sources, trees) = files::load(path, &mut problems)?;
+    let (mut sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut problems)?;
     let mut unread = Unread::default();
     unread.all |= !problems.is_empty();
+    let common = Common::of(&trees, &sources.root);
     let settings = Settings::read(&trees, &mut problems);
     let mut out = Drafts::new(settings.schemas.clone());
+    known.nodes.iter().for_each(|node| out.take(&node.address));
     out.root = sources.root.clone();
     let before = problems.len();
     let sections = merge(&trees, &mut problems);
@@ -79,10 +106,11 @@ pub fn read(path: &Path) -> Result<Declaration> {
     sources.add_bodies(&out.files);
     problems.append(&mut out.problems);
     let mut drafts = out.list;
-    check_names(&drafts, &settings, &mut problems);
-    references::resolve(&mut drafts, &settings, &unread, &mut problems);
+    count_siblings(&mut drafts);
+    check_names(&drafts, &known.nodes, &settings, &mut problems);
+    references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
     if problems.is_empty() {
-        return Ok(Declaration { settings, drafts, sources });
+        return Ok(Declaration { settings, drafts, sources, common });
     }
     problems.sort();
     problems.dedup();
@@ -192,9 +220,27 @@ fn declare_one(
     }
 }
 
+/// The place of each among its siblings, from 1, as PostgreSQL counts columns: what stands elsewhere has no part in it.
+fn count_siblings(drafts: &mut [Draft]) {
+    let mut counts: HashMap<(Option<Address>, String), u32> = HashMap::new();
+    for node in drafts.iter_mut().map(|d| &mut d.node).filter(|node| node.order > 0) {
+        let count = counts.entry((node.address.parent(), node.address.kind().to_owned())).or_default();
+        *count += 1;
+        node.order = *count;
+    }
+}
+
 /// Names that PostgreSQL would cut, and two things in one name space.
-fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem>) {
-    let mut taken: HashMap<(String, String), &Draft> = HashMap::new();
+fn check_names(drafts: &[Draft], known: &[&Node], settings: &Settings, problems: &mut Vec<Problem>) {
+    let mut taken: HashMap<(String, String), (&Address, Option<&Draft>)> = HashMap::new();
+    // Of what is known, only what bears the name of a draft can be in its way.
+    let names: HashSet<&str> = drafts.iter().map(|d| d.node.address.name()).collect();
+    for node in known.iter().filter(|n| names.contains(n.address.name())) {
+        let own = ("address".to_owned(), node.address.path());
+        for slot in kinds::kind_of(&node.address).slots(node).into_iter().chain([own]) {
+            taken.insert(slot, (&node.address, None));
+        }
+    }
     for draft in drafts {
         let address = &draft.node.address;
         let name = match address.kind() {
@@ -212,13 +258,13 @@ fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem
         }
         let own = ("address".to_owned(), address.path());
         for slot in kinds::kind_of(address).slots(&draft.node).into_iter().chain([own]) {
-            if let Some(first) = taken.get(&slot) {
-                let problem =
-                    Problem::new(&draft.pos, format!("{address} and {} would have one name", first.node.address));
-                problems.push(problem.hint(format!("the other is at {}", first.pos)));
+            if let Some((other, first)) = taken.get(&slot) {
+                let mut problem = Problem::new(&draft.pos, format!("{address} and {other} would have one name"));
+                problem.hint = first.map(|first| format!("the other is at {}", first.pos));
+                problems.push(problem);
                 break;
             }
-            taken.insert(slot, draft);
+            taken.insert(slot, (address, Some(draft)));
         }
     }
 }

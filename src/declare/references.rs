@@ -4,7 +4,7 @@
 use super::{form, Settings};
 use crate::error::{Pos, Problem};
 use crate::kinds::Draft;
-use crate::model::Address;
+use crate::model::{Address, Node};
 use crate::sql::{qualify, references, Fragment, Reference, Shape, Space};
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ struct Names {
 }
 
 impl Names {
-    fn new(drafts: &[Draft]) -> Self {
+    fn new(drafts: &[Draft], known: &[&Node]) -> Self {
         let mut names = Self {
             relations: HashMap::new(),
             types: HashMap::new(),
@@ -27,8 +27,8 @@ impl Names {
             columns: HashSet::new(),
             extensions: false,
         };
-        for draft in drafts {
-            let address = &draft.node.address;
+        for node in drafts.iter().map(|d| &d.node).chain(known.iter().copied()) {
+            let address = &node.address;
             let key = |name: &str| (address.schema().to_owned(), name.to_owned());
             match address.kind() {
                 "extension" => names.extensions = true,
@@ -42,7 +42,7 @@ impl Names {
                 _ => {}
             }
             if address.segments().count() == 2 {
-                for (space, _) in crate::kinds::kind_of(address).slots(&draft.node) {
+                for (space, _) in crate::kinds::kind_of(address).slots(node) {
                     match space.as_str() {
                         "relation" => drop(names.relations.insert(key(address.name()), address.clone())),
                         "type" => drop(names.types.insert(key(address.name()), address.clone())),
@@ -98,14 +98,22 @@ impl Unread {
 }
 
 /// Fills in what each draft needs, qualifies the names in its data statements, and reports what dangles.
-pub fn resolve(drafts: &mut [Draft], settings: &Settings, unread: &Unread, problems: &mut Vec<Problem>) {
-    let names = Names::new(drafts);
+pub fn resolve(
+    drafts: &mut [Draft],
+    known: &[&Node],
+    settings: &Settings,
+    unread: &Unread,
+    problems: &mut Vec<Problem>,
+) {
+    let names = Names::new(drafts, known);
     let mut seen: HashMap<Fragment, Vec<Reference>> = HashMap::new();
     for draft in drafts.iter_mut() {
         let home = draft.node.address.schema().to_owned();
         // What a kind knows itself comes first.
         let mut needs = std::mem::take(&mut draft.node.needs);
+        let mut reads = Vec::new();
         for (fragment, scalar) in &draft.fragments {
+            let whole = takes_whole_relations(&fragment.text);
             let found = seen.entry(fragment.clone()).or_insert_with(|| references(fragment));
             for reference in found.iter() {
                 let addresses = names.find(reference, &home, settings);
@@ -113,9 +121,15 @@ pub fn resolve(drafts: &mut [Draft], settings: &Settings, unread: &Unread, probl
                     let pos = place(&draft.pos, fragment, scalar.as_ref(), reference);
                     problems.extend(dangling(reference, fragment, &names, settings, &pos));
                 }
+                if whole && reference.space == Space::Relation {
+                    reads.extend(addresses.iter().cloned());
+                }
                 needs.extend(addresses);
             }
         }
+        reads.sort();
+        reads.dedup();
+        draft.reads = reads;
         for statement in &draft.statements {
             let found = references(statement);
             needs.extend(found.iter().flat_map(|r| names.find(r, &home, settings)));
@@ -134,6 +148,12 @@ pub fn resolve(drafts: &mut [Draft], settings: &Settings, unread: &Unread, probl
             columns_exist(draft, &names, problems);
         }
     }
+}
+
+/// Whether the text may mean all columns of what it names. Too often said rather than missed: a product of two columns
+/// costs no more than a needless look.
+fn takes_whole_relations(text: &str) -> bool {
+    text.contains('*') || text.to_ascii_lowercase().contains("natural")
 }
 
 fn place(pos: &Pos, fragment: &Fragment, scalar: Option<&crate::yaml::Scalar>, reference: &Reference) -> Pos {

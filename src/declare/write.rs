@@ -34,13 +34,22 @@ struct Section {
     apart: bool,
     /// Whether it belongs beside the settings: what is in no schema.
     outside: bool,
-    things: Vec<(String, Value)>,
+    things: Vec<Thing>,
+}
+
+/// What is written under one name.
+struct Thing {
+    address: Address,
+    key: String,
+    value: Value,
 }
 
 /// A file of a declaration, by its path below the directory.
 pub struct File {
     pub path: String,
     pub text: String,
+    /// What it declares at the top.
+    pub things: Vec<Address>,
 }
 
 /// The declaration of a model as read from a server of this major. `notes` are said as comments. With
@@ -99,11 +108,12 @@ impl Writer<'_> {
         for (section, kind) in kinds::child_sections("") {
             let nodes: Vec<&Node> = self.model.nodes().iter().filter(|n| n.address.kind() == kind.name()).collect();
             let outside = nodes.iter().all(|n| n.address.parent().is_none());
-            let things: Vec<(String, Value)> = nodes
-                .into_iter()
-                .filter_map(|node| Some((kind.key(node, self.default_schema), self.thing(kind, node, true)?)))
-                .filter(|(_, value)| !is_bare_schema(section.key, value))
-                .collect();
+            let thing = |node: &Node| {
+                let value = self.thing(kind, node, true)?;
+                Some(Thing { address: node.address.clone(), key: kind.key(node, self.default_schema), value })
+            };
+            let written = nodes.into_iter().filter_map(thing);
+            let things: Vec<Thing> = written.filter(|thing| !is_bare_schema(section.key, &thing.value)).collect();
             if !things.is_empty() {
                 sections.push(Section { key: section.key, apart: kind.holds_rows(), outside, things });
             }
@@ -210,31 +220,29 @@ impl Document {
 
     /// The whole in files: the settings with what is in no schema, one for each key, one for each table.
     pub fn files(&self) -> Vec<File> {
-        let mut main = self.head();
+        let mut main = File { path: MAIN.into(), text: self.head(), things: Vec::new() };
         let mut files = Vec::new();
         let mut paths = Paths::new(MAIN);
         for section in &self.sections {
+            let all = || section.things.iter().map(|thing| thing.address.clone());
             if section.outside {
-                section.write(&mut main);
+                section.write(&mut main.text);
+                main.things.extend(all());
             } else if section.apart {
-                for (key, value) in &section.things {
+                for Thing { address, key, value } in &section.things {
                     let mut text = modeline("../");
-                    emit::named(
-                        &mut text,
-                        section.key,
-                        &Value::Mapping([(key.as_str().into(), value.clone())].into_iter().collect()),
-                        0,
-                    );
-                    files.push(File { path: paths.within(section.key, key), text });
+                    let named = Value::Mapping([(key.as_str().into(), value.clone())].into_iter().collect());
+                    emit::named(&mut text, section.key, &named, 0);
+                    files.push(File { path: paths.within(section.key, key), text, things: vec![address.clone()] });
                 }
             } else {
                 let mut text = modeline("./");
                 section.write(&mut text);
-                files.push(File { path: paths.top(section.key), text });
+                files.push(File { path: paths.top(section.key), text, things: all().collect() });
             }
         }
-        self.write_notes(&mut main);
-        files.insert(0, File { path: MAIN.into(), text: main });
+        self.write_notes(&mut main.text);
+        files.insert(0, main);
         files
     }
 
@@ -267,15 +275,15 @@ fn modeline(up: &str) -> String {
 impl Section {
     fn write(&self, out: &mut String) {
         out.push('\n');
-        let all_empty = self.things.iter().all(|(_, value)| matches!(value, Value::Mapping(map) if map.is_empty()));
+        let all_empty = self.things.iter().all(|t| matches!(&t.value, Value::Mapping(map) if map.is_empty()));
         if self.outside && all_empty {
-            let names: Vec<String> = self.things.iter().map(|(key, _)| key.clone()).collect();
+            let names: Vec<String> = self.things.iter().map(|t| t.key.clone()).collect();
             emit::named(out, self.key, &names.into(), 0);
             return;
         }
         out.push_str(&format!("{}:\n", self.key));
         let mut lines = 1;
-        for (at, (key, value)) in self.things.iter().enumerate() {
+        for (at, Thing { address: _, key, value }) in self.things.iter().enumerate() {
             let mut text = String::new();
             emit::named(&mut text, key, value, 2);
             let before = std::mem::replace(&mut lines, text.lines().count());

@@ -17,6 +17,8 @@ pub struct Draft {
     pub fragments: Vec<(Fragment, Option<Scalar>)>,
     /// Hints whose SQL has to be qualified, because it runs on the target as written.
     pub statements: Vec<Fragment>,
+    /// Relations that its text takes as a whole (`*`, NATURAL): with other columns there, it means another thing.
+    pub reads: Vec<Address>,
 }
 
 /// What the kinds' `declare` produce.
@@ -55,15 +57,21 @@ impl Drafts {
 
     /// Adds a draft with the given spec; more can be said on what is returned.
     pub fn add<T: Serialize>(&mut self, address: Address, spec: &T, pos: &Pos) -> &mut Draft {
-        self.taken.insert((address.schema().to_owned(), address.name().to_owned()));
+        self.take(&address);
         let at = self.list.len();
         self.list.push(Draft {
             node: Node::new(address, Spec::of(spec)),
             pos: pos.clone(),
             fragments: Vec::new(),
             statements: Vec::new(),
+            reads: Vec::new(),
         });
         &mut self.list[at]
+    }
+
+    /// Notes that a name is given already.
+    pub fn take(&mut self, address: &Address) {
+        self.taken.insert((address.schema().to_owned(), address.name().to_owned()));
     }
 
     /// The address of a schema-level thing under a key such as `orders` or `app.orders`.

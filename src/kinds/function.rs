@@ -69,6 +69,10 @@ impl Kind for Function {
         routine::early(node)
     }
 
+    fn untracked(&self, node: &Node) -> Option<String> {
+        routine::untracked(node)
+    }
+
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         routine::slots(node)
     }

@@ -229,6 +229,12 @@ pub trait Kind: Sync {
         Rebind::Replace
     }
 
+    /// SQL in it whose references PostgreSQL does not track, though it checks them: the body of an SQL function.
+    fn untracked(&self, node: &Node) -> Option<String> {
+        let _ = node;
+        None
+    }
+
     /// What a desired node comes after, besides what its `needs` say.
     fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
         let _ = (node, desired);

@@ -138,6 +138,11 @@ pub fn rename(word: &str, node: &Node, to: &str) -> Option<Change> {
     Some(Change::new(format!("ALTER {} RENAME TO {name}", phrase(word, &node.address)), Lock::None, &[]))
 }
 
+/// The body of an SQL function in string form: PostgreSQL checks that what it names is there, and forgets it.
+pub fn untracked(node: &Node) -> Option<String> {
+    node.spec.read::<RoutineSpec>().ok().filter(|spec| spec.language == "sql").and_then(|spec| spec.body)
+}
+
 /// Functions and procedures share one name space.
 pub fn slots(node: &Node) -> Vec<(String, String)> {
     vec![("function".into(), format!("{}.{}", Ident(node.address.schema()), node.address.name()))]

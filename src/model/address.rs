@@ -51,6 +51,13 @@ impl Address {
         Self(self.0[..end].into())
     }
 
+    /// What people think of as one thing: the relation, routine or type that this address is or stands in; a schema
+    /// or what else has no parent stands for itself.
+    pub fn thing(&self) -> Self {
+        let end = self.0.match_indices(SEPARATOR).nth(3).map_or(self.0.len(), |(at, _)| at);
+        Self(self.0[..end].into())
+    }
+
     /// This address or the nearest one above it that is of `kind`.
     pub fn within(&self, kind: &str) -> Option<Self> {
         let mut at = Some(self.clone());
@@ -206,5 +213,6 @@ mod tests {
         assert!(table < child && child < sibling);
         assert!(child.is_within(&table) && !sibling.is_within(&table));
         assert_eq!(child.moved(&table, &sibling), sibling.child("column", "x"));
+        assert_eq!((child.thing(), table.thing(), table.top().thing()), (table.clone(), table.clone(), table.top()));
     }
 }

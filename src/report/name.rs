@@ -1,6 +1,5 @@
 //! Names of things, in full and below the thing they belong to.
 
-use crate::drift::thing;
 use crate::model::Address;
 use crate::plan::address_of;
 
@@ -15,7 +14,7 @@ pub fn split(path: &str, words: &str) -> (String, Option<String>) {
 
 /// The thing that an address belongs to, and what is left to say there: None if it is the thing itself.
 pub fn split_address(address: &Address) -> (String, Option<String>) {
-    let above = thing(address);
+    let above = address.thing();
     let words = above.to_string();
     if above == *address {
         return (words, None);

@@ -5,7 +5,7 @@ use super::super::name::split_address;
 use super::super::paint::Paint;
 use super::super::text::{line, lines};
 use super::{human, ordered, DriftSubject};
-use crate::drift::{thing, Difference, Drift, Notes};
+use crate::drift::{Difference, Drift, Notes};
 use crate::model::Address;
 use quick_xml::events::BytesText;
 use quick_xml::Writer;
@@ -26,7 +26,7 @@ fn write(drift: &Drift, subject: &DriftSubject, into: &mut Vec<u8>) -> io::Resul
     let Notes { not_checked, .. } = notes;
     let mut found: BTreeMap<Address, Vec<&Difference>> = BTreeMap::new();
     for difference in ordered(drift) {
-        found.entry(thing(&difference.address)).or_default().push(difference);
+        found.entry(difference.address.thing()).or_default().push(difference);
     }
     let (tests, failures, errors) = (things.len() + not_checked.len(), found.len(), not_checked.len());
     let name = format!("drift of {} from {}", subject.database, subject.declaration);

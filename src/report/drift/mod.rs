@@ -7,7 +7,7 @@ mod markdown;
 mod value;
 
 use super::text::count;
-use crate::drift::{thing, Difference, Drift};
+use crate::drift::{Difference, Drift};
 use crate::kinds::{find, rank, Many};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ fn counts(drift: &Drift) -> String {
 /// Differences as people read them: thing by thing, and in it columns before keys before policies.
 fn ordered(drift: &Drift) -> Vec<&Difference> {
     let mut all: Vec<&Difference> = drift.differences.iter().collect();
-    all.sort_by_cached_key(|d| (thing(&d.address), rank(d.address.kind()), d.address.clone()));
+    all.sort_by_cached_key(|d| (d.address.thing(), rank(d.address.kind()), d.address.clone()));
     all
 }
 

@@ -1,0 +1,208 @@
+//! What has to be compiled again when a part of a declaration has changed.
+//!
+//! A thing is compiled again if its own text changed, or something that it rests on: what PostgreSQL says it depends
+//! on, a relation that it takes as a whole (`select *`), a name that now may mean something else, or what the body of
+//! an SQL function names. Only that and what it rests on in turn is built in scratch, the latter from its own print. All
+//! else stays as the lock has it.
+//!
+//! Cost: a few passes over the lock, and building in proportion to the change.
+
+use super::closure::{closure, Lookup};
+use super::lock::Locked;
+use crate::declare::Declaration;
+use crate::kinds::{self, Draft};
+use crate::model::{Address, Model, Node};
+use crate::sql::tokens;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// What is to be done with a declaration of which some is known.
+pub struct Increment {
+    /// What is built: things that changed, as written, and what they rest on, as printed.
+    pub part: Model,
+    /// What stays as it is, sorted by address.
+    pub kept: Vec<Locked>,
+    /// Files that were not read and declare something that has to be compiled again.
+    pub unread: BTreeSet<String>,
+}
+
+/// What was read of a declaration before, and how much of it is read now.
+pub struct Before<'a> {
+    /// All nodes of the lock for one major.
+    pub nodes: Vec<Locked>,
+    /// Whether the file of a node was read now, or is gone.
+    pub read: &'a dyn Fn(&str) -> bool,
+    /// What changed since the things that need it were compiled.
+    pub moved: Vec<Address>,
+    /// Whether what was adopted from a database and never compiled is compiled now.
+    pub adopted_too: bool,
+}
+
+/// The digest of what was written: PostgreSQL makes the same of it as long as what it rests on is the same.
+pub fn written(draft: &Draft) -> Box<str> {
+    let Node { address, spec, owner, comment, grants, order: _, needs, hints, prints: _, old_prints: _ } = &draft.node;
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hasher.update(&text.len().to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    add(&address.path());
+    add(spec.as_json());
+    add(owner.as_deref().unwrap_or("\0"));
+    add(comment.as_deref().unwrap_or("\0"));
+    add(&serde_json::to_string(grants).unwrap_or_default());
+    add(&serde_json::to_string(hints).unwrap_or_default());
+    needs.iter().for_each(|need| add(&need.path()));
+    hasher.finalize().to_hex().chars().take(16).collect::<String>().into()
+}
+
+/// Compares a declaration with what is known of it.
+pub fn increment(declaration: &Declaration, before: Before) -> Increment {
+    let Before { nodes, read, moved, adopted_too } = before;
+    let drafts: BTreeMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
+    let mut dirty: HashSet<Address> = moved.into_iter().collect();
+    let mut known: HashSet<&Address> = HashSet::new();
+    for locked in &nodes {
+        let address = locked.alias.as_ref().unwrap_or(&locked.node.address);
+        let changed = match (drafts.get(address), &locked.written) {
+            (Some(draft), Some(digest)) => *written(draft) != **digest,
+            (Some(_), None) => true,
+            (None, Some(_)) => read(&locked.source),
+            // Adopted, or made by PostgreSQL: the latter falls with what it needs.
+            (None, None) => adopted_too || (read(&locked.source) && !locked.source.is_empty() && !drafted(locked, &drafts)),
+        };
+        if changed {
+            dirty.extend([address.clone(), locked.node.address.clone()]);
+        }
+        known.insert(address);
+    }
+    let new: Vec<&Address> = drafts.keys().copied().filter(|address| !known.contains(address)).collect();
+    let shadows: HashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
+    dirty.extend(new.into_iter().cloned());
+    spread(&nodes, &mut dirty, &shadows);
+
+    let is_dirty = |l: &Locked| dirty.contains(&l.node.address) || l.alias.as_ref().is_some_and(|a| dirty.contains(a));
+    let (gone, mut kept): (Vec<Locked>, Vec<Locked>) = nodes.into_iter().partition(is_dirty);
+    let unread = gone
+        .iter()
+        .filter(|l| l.written.is_some() || adopted_too)
+        .filter(|l| !read(&l.source))
+        .map(|l| l.source.to_string())
+        .filter(|source| !source.is_empty())
+        .collect();
+    // Where a column stands among others, and in which file, is no reason to compile it again.
+    let homes = declaration.homes();
+    for locked in &mut kept {
+        if let Some(draft) = drafts.get(locked.alias.as_ref().unwrap_or(&locked.node.address)) {
+            locked.node.order = draft.node.order;
+        }
+        if let Some(home) = homes.get(&locked.node.address.thing()) {
+            locked.source = home.as_str().into();
+        }
+    }
+    kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
+    let written = Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
+    let mix = Mix { names: names(&written, &kept), written: &written, kept: &kept };
+    let part = closure(&mix, written.nodes().iter().map(|n| &n.address));
+    Increment { part, kept, unread }
+}
+
+/// Whether what PostgreSQL made by itself stands in a thing that is still declared.
+fn drafted(locked: &Locked, drafts: &BTreeMap<&Address, &Draft>) -> bool {
+    let thing = locked.node.address.thing();
+    drafts.contains_key(&thing) || locked.node.needs.iter().any(|need| drafts.contains_key(need))
+}
+
+/// Goes from what is dirty to what rests on it, until nothing is added.
+fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(String, String)>) {
+    if dirty.is_empty() {
+        return;
+    }
+    let bodies: Vec<(&Locked, HashSet<String>)> =
+        nodes.iter().filter_map(|l| Some((l, words(&kinds::kind_of(&l.node.address).untracked(&l.node)?)))).collect();
+    loop {
+        let relations: HashSet<Address> =
+            dirty.iter().filter(|a| a.kind() == "column" || *a == &a.thing()).map(Address::thing).collect();
+        let mut more: Vec<Address> = Vec::new();
+        for Locked { node, reads, .. } in nodes.iter().filter(|l| !dirty.contains(&l.node.address)) {
+            let rests = node.needs.iter().any(|need| {
+                dirty.contains(need) || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
+            });
+            if rests || reads.iter().any(|relation| relations.contains(relation)) {
+                more.push(node.address.clone());
+            }
+        }
+        let things: HashSet<String> = dirty.iter().filter_map(|a| Some(name_of(&a.thing())?.1)).collect();
+        let names_one = |words: &HashSet<String>| words.iter().any(|word| things.contains(word));
+        let bodies = bodies.iter().filter(|(l, words)| !dirty.contains(&l.node.address) && names_one(words));
+        more.extend(bodies.map(|(l, _)| l.node.address.clone()));
+        if more.is_empty() {
+            return;
+        }
+        dirty.extend(more);
+    }
+}
+
+/// The name by which SQL finds a thing, and the sort of name it is.
+fn name_of(address: &Address) -> Option<(String, String)> {
+    if address.segments().nth(1).is_none() || *address != address.thing() {
+        return None;
+    }
+    match kinds::routine::bare_name(address) {
+        Some(name) => Some(("routine".to_owned(), name)),
+        None => Some((String::new(), address.name().to_owned())),
+    }
+}
+
+/// The names in a body.
+fn words(body: &str) -> HashSet<String> {
+    let found = tokens(body).unwrap_or_default();
+    found.iter().map(|token| token.text.trim_matches('"').replace("\"\"", "\"").to_lowercase()).collect()
+}
+
+/// Things by the name that a body may call them.
+fn names(written: &Model, kept: &[Locked]) -> HashMap<String, Vec<Address>> {
+    let mut names: HashMap<String, Vec<Address>> = HashMap::new();
+    let has_bodies = written.nodes().iter().any(|n| kinds::kind_of(&n.address).untracked(n).is_some());
+    if has_bodies {
+        let all = written.nodes().iter().map(|n| &n.address).chain(kept.iter().map(|l| &l.node.address));
+        for address in all {
+            if let Some((_, name)) = name_of(address) {
+                names.entry(name.to_lowercase()).or_default().push(address.clone());
+            }
+        }
+    }
+    names
+}
+
+/// What is written anew, and for all else what the lock has.
+struct Mix<'a> {
+    written: &'a Model,
+    /// Sorted by address.
+    kept: &'a [Locked],
+    names: HashMap<String, Vec<Address>>,
+}
+
+impl Lookup for Mix<'_> {
+    fn get(&self, address: &Address) -> Option<&Node> {
+        self.written.get(address).or_else(|| {
+            let at = self.kept.binary_search_by(|l| l.node.address.cmp(address)).ok()?;
+            Some(&self.kept.get(at)?.node)
+        })
+    }
+
+    fn children(&self, address: &Address) -> Vec<&Node> {
+        let depth = address.segments().count() + 1;
+        let start = self.kept.partition_point(|l| l.node.address < *address);
+        let kept = self.kept[start..].iter().map(|l| &l.node).take_while(|n| n.address.is_within(address));
+        let direct = kept.filter(|n| n.address.segments().count() == depth);
+        self.written.children(address).chain(direct).collect()
+    }
+
+    fn needs(&self, node: &Node) -> Vec<Address> {
+        let mut needs = node.needs.clone();
+        if let Some(body) = kinds::kind_of(&node.address).untracked(node).filter(|_| !self.names.is_empty()) {
+            needs.extend(words(&body).iter().filter_map(|word| self.names.get(word)).flatten().cloned());
+        }
+        needs
+    }
+}

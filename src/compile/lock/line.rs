@@ -1,0 +1,160 @@
+//! One line of the lock: a node, and where it comes from.
+
+use crate::error::{Error, Result};
+use crate::model::{Address, Grants, Hints, Node, Spec};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A node with what the lock knows of its origin.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    pub node: Node,
+    /// The file that declares it, by its path below the root; empty where no file does.
+    pub source: Box<str>,
+    /// Digest of what was written; None for what PostgreSQL made by itself, and in an adopted lock.
+    pub written: Option<Box<str>>,
+    /// The address it was written under, where the server knows a better one.
+    pub alias: Option<Address>,
+    /// Relations that its text takes as a whole: with other columns there, it is another thing.
+    pub reads: Vec<Address>,
+}
+
+/// As it stands in the file. A line that starts a block says its source; those below it belong to the same.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line<'a> {
+    #[serde(borrow, rename = "in", default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub at: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pg: Vec<u32>,
+    #[serde(borrow)]
+    pub spec: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    comment: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grants: Option<Box<Grants>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    order: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    needs: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reads: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hints: Option<Box<Hints>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    prints: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    old_prints: Vec<(String, String)>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    written: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    alias: Option<Cow<'a, str>>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Whether the node of this address starts a block of the lock: what stands below it belongs to the same file.
+pub fn starts_block(address: &Address) -> bool {
+    address.segments().nth(2).is_none()
+}
+
+/// How a line starts that starts a block.
+pub(super) const BLOCK: &str = "{\"in\":\"";
+
+pub(super) fn parse(text: &str) -> Result<Line<'_>> {
+    serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))
+}
+
+fn address(path: &str) -> Result<Address> {
+    crate::plan::address_of(path).ok_or_else(|| Error::new(format!("the lock names `{path}`, which is no address")))
+}
+
+impl Line<'_> {
+    pub fn holds_for(&self, major: u32) -> bool {
+        self.pg.is_empty() || self.pg.contains(&major)
+    }
+
+    /// The node. Without `deep`, what it needs is left out.
+    pub fn node(self, deep: bool) -> Result<Node> {
+        Ok(self.locked("", deep)?.node)
+    }
+
+    /// The node with its origin; `source` is the file that the block's first line names.
+    pub fn locked(self, source: &str, deep: bool) -> Result<Locked> {
+        let Self {
+            source: _,
+            at,
+            pg: _,
+            spec,
+            owner,
+            comment,
+            grants,
+            order,
+            needs,
+            reads,
+            hints,
+            prints,
+            old_prints,
+            written,
+            alias,
+        } = self;
+        let needs: Vec<Cow<'_, str>> = match needs.filter(|_| deep) {
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|e| Error::new(format!("{at}: {e}")))?,
+            None => Vec::new(),
+        };
+        let node = Node {
+            address: address(&at)?,
+            spec: Spec::from_json(spec.get()),
+            owner: owner.map(|o| o.as_ref().into()),
+            comment: comment.map(|c| c.as_ref().into()),
+            grants,
+            order,
+            needs: needs.iter().map(|n| address(n)).collect::<Result<_>>()?,
+            hints,
+            prints,
+            old_prints,
+        };
+        Ok(Locked {
+            node,
+            source: source.into(),
+            written: written.map(|w| w.as_ref().into()),
+            alias: alias.map(|a| address(&a)).transpose()?,
+            reads: reads.iter().map(|r| address(r)).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// The line of a node, without its end.
+pub(super) fn text(locked: &Locked, pg: &[u32]) -> Result<String> {
+    let Locked { node, source, written, alias, reads } = locked;
+    let Node { address, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = node;
+    let fail = |e: serde_json::Error| Error::new(format!("{address} cannot be written to the lock: {e}"));
+    let raw: &RawValue = serde_json::from_str(spec.as_json()).map_err(fail)?;
+    let paths: Vec<String> = needs.iter().map(Address::path).collect();
+    let needs = (!paths.is_empty()).then(|| serde_json::value::to_raw_value(&paths)).transpose().map_err(fail)?;
+    let line = Line {
+        source: starts_block(address).then_some(Cow::Borrowed(source)),
+        at: Cow::Owned(address.path()),
+        pg: pg.to_vec(),
+        spec: raw,
+        owner: owner.as_deref().map(Cow::Borrowed),
+        comment: comment.as_deref().map(Cow::Borrowed),
+        grants: grants.clone(),
+        order: *order,
+        needs: needs.as_deref(),
+        reads: reads.iter().map(Address::path).collect(),
+        hints: hints.clone(),
+        prints: prints.clone(),
+        old_prints: old_prints.clone(),
+        written: written.as_deref().map(Cow::Borrowed),
+        alias: alias.as_ref().map(|a| Cow::Owned(a.path())),
+    };
+    serde_json::to_string(&line).map_err(fail)
+}

@@ -1,0 +1,114 @@
+//! Writing the lock.
+
+use super::line::{self, starts_block, Locked};
+use super::{spec_digest, Header, LockedSettings, Seal, SourceLine, FORMAT};
+use crate::declare::{Common, Source, Sources};
+use crate::error::{Error, Result};
+use crate::model::Address;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a lock is written from, besides the nodes.
+pub struct Origin<'a> {
+    pub sources: &'a Sources,
+    pub common: &'a Common,
+    pub settings: LockedSettings,
+    /// Read from a live database and never compiled.
+    pub adopted: bool,
+}
+
+/// A line, the majors it holds for, and the node it says.
+type Variant<'a> = (String, Vec<u32>, &'a Locked);
+
+/// The text of a lock for the nodes of one or more majors.
+pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<String> {
+    let majors: Vec<u32> = models.keys().copied().collect();
+    let mut lines: BTreeMap<&Address, Vec<Variant>> = BTreeMap::new();
+    for (major, nodes) in models {
+        for locked in nodes {
+            let text = line::text(locked, &[])?;
+            let variants = lines.entry(&locked.node.address).or_default();
+            match variants.iter_mut().find(|(t, _, _)| *t == text) {
+                Some((_, majors, _)) => majors.push(*major),
+                None => variants.push((text, vec![*major], locked)),
+            }
+        }
+    }
+    let mut body = String::new();
+    let mut seals: HashMap<&str, Seal> = HashMap::new();
+    let mut source = "";
+    for (address, variants) in &lines {
+        for (text, pg, locked) in variants {
+            if starts_block(address) {
+                source = &locked.source;
+            }
+            let text = if pg.len() == majors.len() { text.clone() } else { line::text(locked, pg)? };
+            seals.entry(source).or_default().add(&text);
+            body.push_str(&text);
+            body.push('\n');
+        }
+    }
+    let uses = uses(&lines)?;
+    let mut head = String::new();
+    let header = Header {
+        pgplumb_lock: FORMAT,
+        majors,
+        settings: origin.settings.clone(),
+        common: origin.common.digest.clone(),
+        adopted: origin.adopted,
+        seal: String::new(),
+    };
+    push(&mut head, &header.sealed())?;
+    // What no file declares is sealed too.
+    let none = Source { path: String::new(), digest: String::new() };
+    for Source { path, digest } in std::iter::once(&none).chain(&origin.sources.files) {
+        let line = SourceLine {
+            source: path.clone(),
+            digest: digest.clone(),
+            common: origin.common.files.contains(path),
+            seal: seals.remove(path.as_str()).unwrap_or_default().text(),
+            uses: uses.get(path.as_str()).map(|u| u.iter().cloned().collect()).unwrap_or_default(),
+        };
+        push(&mut head, &line)?;
+    }
+    Ok(head + &body)
+}
+
+fn push<T: serde::Serialize>(text: &mut String, line: &T) -> Result<()> {
+    let json = serde_json::to_string(line).map_err(|e| Error::new(format!("the lock cannot be written: {e}")))?;
+    text.push_str(&json);
+    text.push('\n');
+    Ok(())
+}
+
+/// What each file needs of the others, as path and digest: where these change without it (in a merge), it is stale.
+fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<HashMap<&'a str, BTreeSet<(String, String)>>> {
+    let mut homes: HashMap<Address, &str> = HashMap::new();
+    for (address, variants) in lines {
+        if let (true, Some((_, _, first))) = (starts_block(address), variants.first()) {
+            homes.insert((*address).clone(), &first.source);
+        }
+    }
+    let mut used: HashMap<&str, BTreeSet<&Address>> = HashMap::new();
+    for (address, variants) in lines {
+        let Some(home) = homes.get(&address.thing()) else { continue };
+        for (_, _, locked) in variants {
+            for need in locked.node.needs.iter().chain(&locked.reads) {
+                if homes.get(&need.thing()).is_some_and(|other| other != home) {
+                    used.entry(home).or_default().insert(need);
+                }
+            }
+        }
+    }
+    let mut digests: HashMap<&Address, String> = HashMap::new();
+    let mut found: HashMap<&str, BTreeSet<(String, String)>> = HashMap::new();
+    for (home, needs) in used {
+        for need in needs {
+            let Some(variants) = lines.get(need) else { continue };
+            let digest = digests
+                .entry(need)
+                .or_insert_with(|| spec_digest(variants.iter().map(|(_, _, locked)| locked.node.spec.as_json())));
+            found.entry(home).or_default().insert((need.path(), digest.clone()));
+        }
+    }
+    Ok(found)
+}
