@@ -175,7 +175,7 @@ fn any_change_of_a_declaration_compiles_as_the_whole_does() {
 const BASE: [(&str, &str); 3] = [
     ("a.yaml", "pgplumb: 1\ntables:\n  a:\n    columns:\n      id: int primary key\n"),
     ("b.yaml", "tables:\n  b:\n    columns:\n      id: int primary key\n"),
-    ("c.yaml", "views:\n  v: select * from a\n  w: select 1 as one\n"),
+    ("c.yaml", "views:\n  v: { query: select * from a }\n  w: { query: select 1 as one }\n"),
 ];
 
 /// Merges two versions of the lock as git does; Err if there is a conflict.

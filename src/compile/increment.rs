@@ -95,9 +95,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         if let Some(draft) = drafts.get(locked.alias.as_ref().unwrap_or(&locked.node.address)) {
             locked.node.order = draft.node.order;
         }
-        if let Some(home) = homes.get(&locked.node.address.thing()) {
-            locked.source = home.as_str().into();
-        }
+        locked.find_home(&homes);
     }
     kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
     let written = Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());

@@ -1,12 +1,12 @@
 //! `schema.lock`: what a declaration compiles to, kept beside it and committed with it.
 //!
-//! JSON lines. A header; one line per file of the declaration; then one line per thing in the order of addresses, so
+//! JSON lines. A header; two lines per file of the declaration; then one line per thing in the order of addresses, so
 //! that a table and all below it are one block. A line holds for the majors in its `pg`, or for all of the header if
 //! it has none. With a fresh lock nothing has to be compiled.
 //!
-//! Fresh means that each file's digest is that of its line, and that what its things need of other files is what it
+//! Fresh means that each file's digest is the one noted, and that what its things need of other files is what it
 //! was when they were compiled. So two changes that git merges line by line give a lock that is right or known to be
-//! stale. Each file's line seals the blocks that it declares: an edit by hand is seen.
+//! stale. Each file's lines seal the blocks that it declares: an edit by hand is seen.
 
 mod line;
 mod write;
@@ -53,21 +53,29 @@ pub struct LockedSettings {
     pub tenancy: Option<Tenancy>,
 }
 
-/// The line of one file.
+/// The first line of one file. It stands apart from what changes, so that git can merge changes of two files.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceLine {
+    source: String,
+}
+
+/// What the second line of one file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SourceLine {
-    /// Its path below the root; empty for what no file declares.
-    pub source: String,
-    pub digest: String,
+struct SourceState {
+    /// Its path below the root, which the first line says; empty for what no file declares.
+    #[serde(skip)]
+    source: String,
+    digest: String,
     /// Whether it holds settings or templates.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub common: bool,
+    common: bool,
     /// Digest of the blocks that it declares.
-    pub seal: String,
+    seal: String,
     /// What these need of other files: path, and digest of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub uses: Vec<(String, String)>,
+    uses: Vec<(String, String)>,
 }
 
 impl Header {
@@ -108,7 +116,7 @@ fn spec_digest<'a>(specs: impl Iterator<Item = &'a str>) -> String {
 /// A lock as read.
 pub struct Lock {
     pub header: Header,
-    pub sources: Vec<SourceLine>,
+    sources: Vec<SourceState>,
     text: String,
     body: usize,
     /// Files whose things need something that is no longer what it was, with the paths of that.
@@ -154,9 +162,12 @@ impl Lock {
         }
         let mut body = first.len() + 1;
         let mut sources = Vec::new();
-        for line in text.lines().skip(1).take_while(|line| line.starts_with("{\"source\"")) {
-            sources.push(serde_json::from_str::<SourceLine>(line).map_err(broken)?);
-            body += line.len() + 1;
+        let mut lines = text.lines().skip(1);
+        while let Some(first) = lines.next().filter(|line| line.starts_with("{\"source\"")) {
+            let second = lines.next().unwrap_or_default();
+            let SourceLine { source } = serde_json::from_str(first).map_err(broken)?;
+            sources.push(SourceState { source, ..serde_json::from_str(second).map_err(broken)? });
+            body += first.len() + second.len() + 2;
         }
         let mut lock = Self { header, sources, body: body.min(text.len()), text, shaken: BTreeMap::new() };
         lock.verify().map_err(|why| why.unwrap_or_else(|| CONFLICT.to_owned()))?;
@@ -186,7 +197,7 @@ impl Lock {
             }
         }
         let mut shaken = BTreeMap::new();
-        for SourceLine { source, digest: _, common: _, seal, uses } in &self.sources {
+        for SourceState { source, digest: _, common: _, seal, uses } in &self.sources {
             let quoted = serde_json::to_string(source).unwrap_or_default();
             let found = seals.remove(quoted.trim_matches('"')).unwrap_or_default();
             if found.text() != *seal {
@@ -220,7 +231,7 @@ impl Lock {
     }
 
     /// The files of the declaration.
-    fn named(&self) -> impl Iterator<Item = &SourceLine> {
+    fn named(&self) -> impl Iterator<Item = &SourceState> {
         self.sources.iter().filter(|line| !line.source.is_empty())
     }
 

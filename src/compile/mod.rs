@@ -198,25 +198,21 @@ fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Loc
             locked.alias = Some(draft.node.address.clone());
         }
     }
-    find_homes(&mut nodes, declaration);
+    let homes = declaration.homes();
+    nodes.iter_mut().for_each(|locked| locked.find_home(&homes));
     nodes
 }
 
-/// Says of each node which file it comes from: what PostgreSQL made by itself comes from where what it needs does.
-fn find_homes(nodes: &mut [Locked], declaration: &Declaration) {
-    let homes = declaration.homes();
-    let home = |l: &Locked| {
-        let own = l.alias.as_ref().unwrap_or(&l.node.address).thing();
-        std::iter::once(own).chain(l.node.needs.iter().map(Address::thing)).find_map(|thing| homes.get(&thing))
-    };
-    for locked in nodes {
-        if let Some(file) = home(locked) {
-            locked.source = file.as_str().into();
+impl Locked {
+    /// Notes the file that declares it: what PostgreSQL made by itself comes from where what it needs does.
+    fn find_home(&mut self, homes: &HashMap<Address, String>) {
+        let own = self.alias.as_ref().unwrap_or(&self.node.address).thing();
+        let mut things = std::iter::once(own).chain(self.node.needs.iter().map(Address::thing));
+        if let Some(file) = things.find_map(|thing| homes.get(&thing)) {
+            self.source = file.as_str().into();
         }
     }
-}
 
-impl Locked {
     /// Adds what the declaration alone says.
     fn declared_by(&mut self, draft: &Draft, major: u32) {
         let node = &mut self.node;

@@ -66,7 +66,8 @@ pub fn refresh(path: &Path, lock: &Lock, majors: &[u32], adopted_too: bool) -> R
         declaration.sources.files.extend(now.files.iter().filter(|s| lock.bodies().any(|b| b == s.path)).cloned());
         declaration.sources.files.sort();
         declaration.sources.files.dedup();
-        let was_read = |source: &str| read.contains(source);
+        // What is in no file rests on the settings.
+        let was_read = |source: &str| source.is_empty() || read.contains(source);
         let mut increments = BTreeMap::new();
         for major in majors {
             let nodes = if lock.header.majors.contains(major) { lock.locked(*major)? } else { Vec::new() };

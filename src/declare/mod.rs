@@ -30,12 +30,15 @@ pub struct Declaration {
     pub drafts: Vec<Draft>,
     pub sources: Sources,
     pub common: Common,
+    /// Schemas that are declared by being owned, and in no file.
+    implied: HashSet<Address>,
 }
 
 impl Declaration {
-    /// The file of each thing, by its path below the root.
+    /// The file of each thing, by its path below the root; what is implied is in none.
     pub fn homes(&self) -> HashMap<Address, String> {
-        let things = self.drafts.iter().filter(|d| d.node.address == d.node.address.thing());
+        let own = |d: &&Draft| d.node.address == d.node.address.thing() && !self.implied.contains(&d.node.address);
+        let things = self.drafts.iter().filter(own);
         things.map(|d| (d.node.address.clone(), files::relative(&self.sources.root, &d.pos.file))).collect()
     }
 }
@@ -69,8 +72,12 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let sections = merge(&trees, &mut problems);
     unread.all |= problems.len() > before;
     let templates = template::collect(&sections, &mut problems);
+    let mut implied = HashSet::new();
     for schema in &settings.schemas {
-        if !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
+        let address = Address::root("schema", schema);
+        let is_known = known.nodes.iter().any(|node| node.address == address);
+        if !is_known && !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
+            implied.insert(address);
             let pos = settings.pos.clone().unwrap_or_else(|| sources.start());
             declare_one(
                 kinds::find("schema"),
@@ -110,7 +117,7 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     check_names(&drafts, &known.nodes, &settings, &mut problems);
     references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
     if problems.is_empty() {
-        return Ok(Declaration { settings, drafts, sources, common });
+        return Ok(Declaration { settings, drafts, sources, common, implied });
     }
     problems.sort();
     problems.dedup();

@@ -1,7 +1,7 @@
 //! Writing the lock.
 
 use super::line::{self, starts_block, Locked};
-use super::{spec_digest, Header, LockedSettings, Seal, SourceLine, FORMAT};
+use super::{spec_digest, Header, LockedSettings, Seal, SourceLine, SourceState, FORMAT};
 use crate::declare::{Common, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
@@ -61,14 +61,15 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
     // What no file declares is sealed too.
     let none = Source { path: String::new(), digest: String::new() };
     for Source { path, digest } in std::iter::once(&none).chain(&origin.sources.files) {
-        let line = SourceLine {
+        push(&mut head, &SourceLine { source: path.clone() })?;
+        let state = SourceState {
             source: path.clone(),
             digest: digest.clone(),
             common: origin.common.files.contains(path),
             seal: seals.remove(path.as_str()).unwrap_or_default().text(),
             uses: uses.get(path.as_str()).map(|u| u.iter().cloned().collect()).unwrap_or_default(),
         };
-        push(&mut head, &line)?;
+        push(&mut head, &state)?;
     }
     Ok(head + &body)
 }
