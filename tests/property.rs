@@ -8,11 +8,12 @@
 mod support;
 
 use pgplumb::{engine, inspect};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::Instant;
 use support::database::{Database, Rows};
+use support::dump::Dump;
 use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
 use support::server::{majors, Server};
 
@@ -98,6 +99,20 @@ fn smallest(server: &Server, seed: u64, a: Schema, b: Schema, why: String) -> St
     format!("seed {seed}, PostgreSQL {major}: {why}\n--- A\n{}\n--- B\n{}", sql(&a, major), sql(&b, major))
 }
 
+/// What a database that `psql` built says of itself.
+struct Wanted {
+    declaration: PathBuf,
+    dump: String,
+    with_public: bool,
+}
+
+impl Wanted {
+    async fn of(database: &Database<'_>, declaration: PathBuf) -> Result<Self, String> {
+        write(database, &declaration).await.map_err(|e| format!("inspect: {e}"))?;
+        Ok(Self { declaration, dump: database.server.pg_dump(&database.name)?, with_public: database.has_public()? })
+    }
+}
+
 /// A to B and back to A.
 fn journey(server: &Server, a: &Schema, b: &Schema) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
@@ -105,19 +120,18 @@ fn journey(server: &Server, a: &Schema, b: &Schema) -> Result<(), String> {
     runtime.block_on(async {
         let live = server.database();
         live.psql(&sql(a, server.major)).map_err(|e| format!("generator A: {e}"))?;
+        let wanted_a = Wanted::of(&live, directory.path().join("a")).await.map_err(|e| format!("A: {e}"))?;
         live.psql(&rows(a)).map_err(|e| format!("generator rows: {e}"))?;
-        for (name, schema) in [("b", b), ("a", a)] {
-            let wanted = server.database();
-            wanted.psql(&sql(schema, server.major)).map_err(|e| format!("generator {name}: {e}"))?;
-            let declaration = directory.path().join(name);
-            write(&wanted, &declaration).await.map_err(|e| format!("inspect {name}: {e}"))?;
-            match leg(&live, &wanted, &declaration).await {
-                // Rows may forbid the way back: what was dropped comes back without its values. Nothing else may fail.
-                Err(why) if name == "a" && is_refused_by_rows(&why) => {}
-                outcome => outcome.map_err(|e| format!("to {name}: {e}"))?,
-            }
+        let other = server.database();
+        other.psql(&sql(b, server.major)).map_err(|e| format!("generator B: {e}"))?;
+        let wanted_b = Wanted::of(&other, directory.path().join("b")).await.map_err(|e| format!("B: {e}"))?;
+        drop(other);
+        leg(&live, &wanted_b).await.map_err(|e| format!("to b: {e}"))?;
+        match leg(&live, &wanted_a).await {
+            // Rows may forbid the way back: what was dropped comes back without its values. Nothing else may fail.
+            Err(why) if is_refused_by_rows(&why) => Ok(()),
+            outcome => outcome.map_err(|e| format!("to a: {e}")),
         }
-        Ok(())
     })
 }
 
@@ -128,7 +142,8 @@ async fn write(database: &Database<'_>, directory: &Path) -> Result<(), String> 
     inspect::store(directory, &inspection.document(true).files(), true).map_err(words)
 }
 
-async fn leg(live: &Database<'_>, wanted: &Database<'_>, declaration: &Path) -> Result<(), String> {
+async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
+    let declaration = &wanted.declaration;
     let before = live.rows()?;
     let mut plan = live.plan(declaration, &[]).await.map_err(|e| format!("plan: {e}"))?.plan;
     if plan.findings.iter().any(|f| f.rows.is_some()) {
@@ -144,9 +159,9 @@ async fn leg(live: &Database<'_>, wanted: &Database<'_>, declaration: &Path) -> 
         let left = second.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
         return Err(format!("does not converge: left\n{left}\nafter\n{}", script()));
     }
-    let (mine, theirs) = (live.dump()?, wanted.dump()?);
-    if mine != theirs {
-        let (mine, theirs) = (live.dump_restored()?, wanted.dump_restored()?);
+    if live.dump()? != Dump::of(&wanted.dump) {
+        let theirs = live.server.dump_restored(&wanted.dump, wanted.with_public)?;
+        let mine = live.dump_restored()?;
         if mine != theirs {
             return Err(format!("pg_dump: differs\n{}\nafter\n{}", theirs.diff(&mine), script()));
         }

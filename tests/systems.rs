@@ -4,7 +4,10 @@
 //! `PGPLUMB_TEST_MAJORS` says on which majors (default: 16 and 18). The plans in `plans/` are made on 16;
 //! `PGPLUMB_UPDATE=1` writes those that have changed.
 
-use pgplumb::compile::server::{find, LocalServer, Options, ROOT_VARIABLE};
+#[path = "support/place.rs"]
+mod place;
+
+use pgplumb::compile::server::{find, LocalServer, ROOT_VARIABLE};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,8 +157,8 @@ fn journeys(states: &[State], and: impl Fn(&Database)) {
             println!("{system}: not on PostgreSQL {major}, which has no pgvector here");
             continue;
         }
-        let options = Options { purpose: format!("test {system}"), ..Options::default() };
-        let server = LocalServer::start(&install, &options).unwrap_or_else(|error| panic!("{error}"));
+        let server = LocalServer::start(&install, &place::options(&format!("test {system}")))
+            .unwrap_or_else(|error| panic!("{error}"));
         for state in states {
             Database { server: &server, name: system, bin: client_programs(major) }.journey(state, &and);
         }

@@ -52,7 +52,8 @@ fn close(value: &mut Value, open: &[&str]) {
     }
 }
 
-/// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
+/// Builds what was read from scratch before, in a transaction that stays open. It worked once, so a failure is
+/// a defect of ours.
 pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Result<()> {
     let nodes = Model::new(model.nodes().iter().map(bare).collect());
     prepare(session, schemas).await?;
@@ -69,7 +70,7 @@ pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Resu
             })?;
         }
     }
-    Ok(session.client.batch_execute("COMMIT").await?)
+    Ok(())
 }
 
 /// `public` is there in every new database.
@@ -84,8 +85,8 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
     Ok(session.client.batch_execute("CREATE SCHEMA IF NOT EXISTS public").await?)
 }
 
-/// Builds a part of a declaration: drafts as they are written, and what they rest on as it was printed before. All
-/// independent mistakes are reported, each where it was written.
+/// Builds a part of a declaration, in a transaction that stays open: drafts as they are written, and what they rest on as
+/// it was printed before. All independent mistakes are reported, each where it was written.
 pub async fn drafts(session: &Session, declaration: &Declaration, part: &Model) -> Result<()> {
     let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let prepared = |node: &Node| match drafts.get(&node.address) {
@@ -100,7 +101,9 @@ pub async fn drafts(session: &Session, declaration: &Declaration, part: &Model) 
         session.client.batch_execute("BEGIN").await?;
         let failures = attempt(session, declaration, &model).await?;
         if failures.is_empty() && mistakes.is_empty() {
-            return Ok(session.client.batch_execute("COMMIT").await?);
+            // What a commit would check, and the names that everything is printed under.
+            let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
+            return Ok(session.client.batch_execute(end).await?);
         }
         session.client.batch_execute("ROLLBACK").await?;
         if !mistakes.note(failures, &model) {

@@ -68,7 +68,9 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
             (Some(_), None) => true,
             (None, Some(_)) => read(&locked.source),
             // Adopted, or made by PostgreSQL: the latter falls with what it needs.
-            (None, None) => adopted_too || (read(&locked.source) && !locked.source.is_empty() && !drafted(locked, &drafts)),
+            (None, None) => {
+                adopted_too || (read(&locked.source) && !locked.source.is_empty() && !drafted(locked, &drafts))
+            }
         };
         if changed {
             dirty.extend([address.clone(), locked.node.address.clone()]);
@@ -98,7 +100,8 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         locked.find_home(&homes);
     }
     kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
-    let written = Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
+    let written =
+        Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
     let mix = Mix { names: names(&written, &kept), written: &written, kept: &kept };
     let part = closure(&mix, written.nodes().iter().map(|n| &n.address));
     Increment { part, kept, unread }
@@ -123,7 +126,8 @@ fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(Str
         let mut more: Vec<Address> = Vec::new();
         for Locked { node, reads, .. } in nodes.iter().filter(|l| !dirty.contains(&l.node.address)) {
             let rests = node.needs.iter().any(|need| {
-                dirty.contains(need) || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
+                dirty.contains(need)
+                    || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
             });
             if rests || reads.iter().any(|relation| relations.contains(relation)) {
                 more.push(node.address.clone());

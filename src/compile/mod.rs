@@ -3,6 +3,9 @@
 //! What a server printed may print differently when it is fed back (a check over `varchar IN (...)` does).
 //! So the model is built again from its own prints until nothing changes; the last print is what
 //! plans run and what is compared, and every earlier one is remembered as meaning the same.
+//!
+//! Each round is built, read and rolled back in one database: to make an empty one takes a server longer than
+//! to build most declarations.
 
 mod build;
 pub mod closure;
@@ -44,7 +47,8 @@ pub async fn compile(
     let Increment { part, mut kept, unread: _ } = increment;
     let model = build(declaration, &part, &kept, scratch, progress).await?;
     let stays = |address: &Address| kept.binary_search_by(|l| l.node.address.cmp(address)).is_ok();
-    let made: Vec<Locked> = model.into_iter().filter(|l| part.get(&l.node.address).is_none() || !stays(&l.node.address)).collect();
+    let made: Vec<Locked> =
+        model.into_iter().filter(|l| part.get(&l.node.address).is_none() || !stays(&l.node.address)).collect();
     if made.iter().any(|l| stays(&l.node.address)) {
         return Ok(None);
     }
@@ -76,14 +80,13 @@ async fn build(
     let session = scratch.database().await?;
     build::drafts(&session, declaration, part).await?;
     let mut last = read(&session, &wanted).await?;
-    drop(session);
+    session.release().await?;
     let mut earlier = Vec::new();
     loop {
         progress(&format!("feeding prints back, round {}", earlier.len() + 1));
-        let session = scratch.database().await?;
         build::model(&session, &last, schemas).await?;
         let again = read(&session, &wanted).await?;
-        drop(session);
+        session.release().await?;
         let settled = same_specs(&last, &again);
         earlier.push(std::mem::replace(&mut last, again));
         if settled {
@@ -98,7 +101,6 @@ async fn build(
     let mut nodes = finish(last, &earlier, declaration, kept, scratch.major());
     if nodes.iter().any(|l| l.node.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
-        let session = scratch.database().await?;
         let model = Model::new(nodes.iter().map(|l| l.node.clone()).collect());
         let mut prints = old_names(&session, &model, &wanted, schemas).await?;
         for locked in &mut nodes {
@@ -122,9 +124,13 @@ async fn old_names(
     let mut undone: Vec<(Address, Address)> = Vec::new();
     for renames in [following, declared] {
         for rename in renames {
+            session.client.batch_execute("SAVEPOINT rename").await?;
             // A follower may not be there under that name any more: then there is nothing to learn.
             if session.client.batch_execute(&rename.up.sql).await.is_ok() {
                 undone.push((rename.to, rename.from));
+                session.client.batch_execute("RELEASE rename").await?;
+            } else {
+                session.client.batch_execute("ROLLBACK TO rename").await?;
             }
         }
         for old in read(session, wanted).await?.into_nodes() {
@@ -142,10 +148,10 @@ async fn old_names(
     Ok(prints)
 }
 
+/// Reads what the transaction that is open has built.
 async fn read(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
-    let mut loaded = catalog::load(session, wanted).await?;
+    let mut loaded = catalog::load_within(session, wanted).await?;
     catalog::dependencies(session, &mut loaded).await?;
-    session.release().await?;
     Ok(loaded.model)
 }
 
@@ -177,8 +183,7 @@ fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Loc
         prints.dedup();
         node.prints = prints;
         (node.owner, node.comment, node.grants) = (None, None, None);
-        let mut locked =
-            Locked { node, source: Box::default(), written: None, alias: None, reads: Vec::new() };
+        let mut locked = Locked { node, source: Box::default(), written: None, alias: None, reads: Vec::new() };
         if let Some(draft) = draft {
             locked.declared_by(draft, major);
         } else if let Ok(at) = kept.binary_search_by(|l| l.node.address.cmp(&locked.node.address)) {
@@ -191,7 +196,9 @@ fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Loc
     for draft in declaration.drafts.iter().filter(|d| !there.contains(&d.node.address)) {
         let same = |l: &&mut Locked| {
             let address = &l.node.address;
-            !drafts.contains_key(address) && l.alias.is_none() && kinds::routine::same_shape(address, &draft.node.address)
+            !drafts.contains_key(address)
+                && l.alias.is_none()
+                && kinds::routine::same_shape(address, &draft.node.address)
         };
         if let Some(locked) = nodes.iter_mut().find(same) {
             locked.declared_by(draft, major);
@@ -224,7 +231,8 @@ impl Locked {
         {
             // An owner that holds everything goes without saying.
             let owner = draft.node.owner.as_deref();
-            let all = |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
+            let all =
+                |held: &[crate::model::Privilege]| on.privileges.iter().all(|p| held.iter().any(|h| h.name == *p));
             grants.0.retain(|role, held| Some(role.as_str()) != owner || !all(held));
             // `all` is what the server's major knows.
             grants.0.values_mut().for_each(|held| held.retain(|p| on.privileges.contains(&p.name.as_str())));

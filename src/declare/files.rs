@@ -105,11 +105,7 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> 
 
 /// Reads the files that `wanted` says, by their paths below the root; the others are only digested. Mistakes in the
 /// YAML go to `problems`.
-pub fn load(
-    path: &Path,
-    wanted: &dyn Fn(&str) -> bool,
-    problems: &mut Vec<Problem>,
-) -> Result<(Sources, Vec<Yaml>)> {
+pub fn load(path: &Path, wanted: &dyn Fn(&str) -> bool, problems: &mut Vec<Problem>) -> Result<(Sources, Vec<Yaml>)> {
     let (root, paths) = list(path)?;
     let mut sources = Sources { root, files: Vec::new() };
     let mut trees = Vec::new();

@@ -49,16 +49,11 @@ impl Database<'_> {
 
     /// What pg_dump says of a database that was restored from a dump of this one.
     pub fn dump_restored(&self) -> Result<Dump, String> {
-        let copy = self.server.database();
-        let text = self.server.pg_dump(&self.name)?;
-        // Every new database has this schema.
-        copy.psql("drop schema public")?;
-        let makes_public = text.lines().any(|line| line == "CREATE SCHEMA public;");
-        let is_there = self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1";
-        let public =
-            if is_there && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
-        copy.psql(&format!("{public}{text}"))?;
-        copy.dump()
+        self.server.dump_restored(&self.server.pg_dump(&self.name)?, self.has_public()?)
+    }
+
+    pub fn has_public(&self) -> Result<bool, String> {
+        Ok(self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1")
     }
 
     /// All rows of all tables that are not the system's or pgplumb's.

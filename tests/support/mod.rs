@@ -1,5 +1,6 @@
 //! What tests of real databases share: servers of each major, databases, and outsiders that judge.
 //!
+//! - `place`: where servers keep their files;
 //! - `server`: the majors that are tested, a server of one of them, psql and pg_dump against it;
 //! - `database`: a database that goes when it is dropped, its rows, plans for it;
 //! - `dump`: what pg_dump says, made comparable.
@@ -9,4 +10,5 @@
 pub mod database;
 pub mod dump;
 pub mod generate;
+pub mod place;
 pub mod server;

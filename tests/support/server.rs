@@ -3,8 +3,9 @@
 //! `PGPLUMB_TEST_MAJORS` names the majors, `16 18` if it is not set.
 
 use super::database::Database;
+use super::dump::Dump;
 use pgplumb::catalog::connect::Target;
-use pgplumb::compile::server::{find, LocalServer, Options};
+use pgplumb::compile::server::{find, LocalServer};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -32,8 +33,8 @@ pub struct Server {
 impl Server {
     pub fn start(major: u32) -> Self {
         let install = find(Some(major), None).unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { purpose: "test".to_owned(), ..Options::default() };
-        let local = LocalServer::start(&install, &options).unwrap_or_else(|error| panic!("{error}"));
+        let local =
+            LocalServer::start(&install, &super::place::options("test")).unwrap_or_else(|error| panic!("{error}"));
         let server = Self { local, major, programs: install.bin, made: AtomicUsize::new(0) };
         let roles = ROLES.map(|role| format!("create role {role};")).concat();
         server.psql("postgres", &roles).unwrap_or_else(|error| panic!("{error}"));
@@ -76,6 +77,18 @@ impl Server {
         let mut command = self.program("pg_dump");
         command.args(["--schema-only", "--exclude-schema=pgplumb", "-d", &self.url(database)]);
         run(command, "")
+    }
+
+    /// What pg_dump says of a database that was restored from a dump, of a database with or without `public`.
+    pub fn dump_restored(&self, text: &str, with_public: bool) -> Result<Dump, String> {
+        let copy = self.database();
+        // Every new database has this schema.
+        copy.psql("drop schema public")?;
+        let makes_public = text.lines().any(|line| line == "CREATE SCHEMA public;");
+        let public =
+            if with_public && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
+        copy.psql(&format!("{public}{text}"))?;
+        copy.dump()
     }
 
     /// The program beside the server's, or the one on PATH.

@@ -3,7 +3,9 @@
 
 #![allow(dead_code)]
 
-use pgplumb::compile::server::{find, stop_all, LocalServer, Options};
+mod place;
+
+use pgplumb::compile::server::{find, stop_all, LocalServer};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +20,7 @@ pub fn server() -> &'static LocalServer {
             stop_all();
         }
         let install = find(None, None).unwrap_or_else(|error| panic!("{error}"));
-        let options = Options { purpose: "test".into(), ..Options::default() };
-        let server = LocalServer::start(&install, &options).unwrap_or_else(|error| panic!("{error}"));
+        let server = LocalServer::start(&install, &place::options("test")).unwrap_or_else(|error| panic!("{error}"));
         // SAFETY: the function takes nothing, returns nothing and does not unwind.
         unsafe { libc::atexit(at_exit) };
         server
