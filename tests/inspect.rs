@@ -4,7 +4,7 @@
 mod support;
 
 use pgplumb::compile::{self, lock::Lock, Place, Scratch};
-use pgplumb::declare::{self, json_schema};
+use pgplumb::declare::json_schema;
 use pgplumb::engine;
 use pgplumb::inspect;
 use pgplumb::model::Model;
@@ -50,11 +50,14 @@ fn what_is_written_reads_back_and_compiles_to_the_same() {
         for files in [false, true] {
             let directory = tempfile::tempdir().expect("a directory");
             declared(database, directory.path(), files).await;
-            let declaration = declare::read(directory.path()).unwrap_or_else(|error| panic!("{error}"));
+            let mut refresh =
+                compile::afresh(directory.path(), &[server.major]).unwrap_or_else(|error| panic!("{error}"));
+            let all = refresh.increments.remove(&server.major).expect("all of it");
             let place = Place::Server(Box::new(server.target("postgres")));
             let mut scratch = Scratch::open(&place, server.major, &[], &|_| None).await.expect("scratch");
-            let compiled =
-                compile::compile(&declaration, &mut scratch, &|_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+            let compiled = compile::compile(&refresh.declaration, all, &mut scratch, &|_| {}).await;
+            let compiled = compiled.unwrap_or_else(|error| panic!("{error}")).expect("nothing to clash with");
+            let compiled = Model::new(compiled.into_iter().map(|locked| locked.node).collect());
             scratch.close().await.expect("closed");
             let live = inspected(database).await.model;
             assert_eq!(addresses(&compiled), addresses(&live));

@@ -28,19 +28,21 @@ pub fn identity(plan: &Plan, session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// None of the hazards is one that may never happen on this target.
+pub fn never<'a>(hazards: impl IntoIterator<Item = (Hazard, &'a str, &'a str)>, never: &[Hazard]) -> Result<()> {
+    let Some((hazard, address, why)) = hazards.into_iter().find(|(hazard, _, _)| never.contains(hazard)) else {
+        return Ok(());
+    };
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    Err(Error::new(format!("{address}: {}{why} may never happen on this target", hazard.word()))
+        .with_hint("`never` in pgplumb.yaml says so"))
+}
+
 /// Every hazard was allowed, and none is one that may never happen on this target.
-pub fn hazards(batches: &[Batch], allowed: &[Allowed], never: &[Hazard], how: &str) -> Result<()> {
-    for step in batches.iter().flat_map(|b| &b.steps) {
-        if let Some(note) = step.hazards.iter().find(|n| never.contains(&n.hazard)) {
-            return Err(Error::new(format!(
-                "{}: {} ({}) may never happen on this target",
-                step.address,
-                note.hazard.word(),
-                note.why
-            ))
-            .with_hint("`never` in pgplumb.yaml says so"));
-        }
-    }
+pub fn hazards(batches: &[Batch], allowed: &[Allowed], forbidden: &[Hazard], how: &str) -> Result<()> {
+    let steps = batches.iter().flat_map(|b| &b.steps);
+    let all = steps.flat_map(|s| s.hazards.iter().map(|n| (n.hazard, s.address.as_str(), n.why.as_str())));
+    never(all, forbidden)?;
     let missing = not_allowed(batches, allowed);
     if missing.is_empty() {
         return Ok(());

@@ -65,8 +65,11 @@ pub async fn prepare(session: &Session) -> Result<()> {
     })
 }
 
-/// Starts an entry and returns its id.
+/// Starts an entry and returns its id. Whoever holds the lock on applying is alone: what is said to run has ended.
 pub async fn start(session: &Session, action: &str, plan: &Plan, batches: usize, done: usize) -> Result<i64> {
+    let ended =
+        "update pgplumb.run set state = 'failed', message = 'broken off: its session ended' where state = 'running'";
+    session.client.execute(ended, &[]).await?;
     let row = session
         .client
         .query_one(

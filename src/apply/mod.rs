@@ -8,4 +8,5 @@ mod gate;
 pub mod journal;
 mod run;
 
+pub use gate::never;
 pub use run::{apply, interrupted, rollback, Options, Report};

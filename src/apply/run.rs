@@ -122,17 +122,19 @@ async fn run(
     let total: usize = batches.iter().map(|b| b.steps.len()).sum();
     let mut count: usize = batches.iter().take(done).map(|b| b.steps.len()).sum();
     let first = count;
+    let mut stop = std::pin::pin!(interrupted());
     for (n, batch) in batches.iter().enumerate().skip(done) {
         (options.progress)(&format!(
-            "batch {} of {}: {} steps in one transaction",
+            "batch {} of {}: {} {} in one transaction",
             n + 1,
             batches.len(),
-            batch.steps.len()
+            batch.steps.len(),
+            if batch.steps.len() == 1 { "step" } else { "steps" }
         ));
         let started = Instant::now();
         let outcome = tokio::select! {
             outcome = attempts(session, id, n, batch, check, (count, total), options) => outcome,
-            _ = interrupted() => {
+            () = &mut stop => {
                 // The server may be busy with a statement: ask it to stop, then nothing of the batch stays.
                 let _ = cancel(options.target, &session.client.cancel_token()).await;
                 Err(Error::new("interrupted"))
@@ -261,15 +263,21 @@ async fn unlock(session: &Session) {
     let _ = session.client.query_one("select pg_advisory_unlock($1)", &[&LOCK_KEY]).await;
 }
 
-/// Waits for Ctrl-C or a request to end.
-pub async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-        }
-        return;
+/// Waits for Ctrl-C, a request to end, or the end of the terminal. From the call on, none of these ends the process by
+/// itself.
+pub fn interrupted() -> impl std::future::Future<Output = ()> {
+    use tokio::signal::unix::{signal, SignalKind};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    async move {
+        std::future::poll_fn(|cx| {
+            let came = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if came {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -2,8 +2,8 @@
 
 use crate::declare::Tenancy;
 use crate::error::{Error, Result};
-use crate::model::{Address, Model};
-use crate::sql::name;
+use crate::model::{Address, Model, Node};
+use crate::sql::{name, Fragment, Shape};
 
 /// Who the tenants are and how rows say whose they are.
 #[derive(Clone, Debug)]
@@ -32,6 +32,17 @@ impl Tenants {
                 first.unwrap_or_else(|| at(schemas.first().map_or("public", String::as_str)))
             }
         };
+        let has_column = |n: &Node| n.address.kind() == "column" && n.address.name() == column;
+        if !model.nodes().is_empty() && !model.nodes().iter().any(has_column) {
+            // Otherwise a slip of the pen would give the all-clear.
+            return Err(Error::new(format!("no table has a column `{column}`, which is said to tell tenants apart"))
+                .with_hint("correct the tenancy's `column` in the declaration, or --tenant-column"));
+        }
+        if let Some(bypass) = bypass {
+            Fragment::new(Shape::Expression, bypass.as_str()).check().map_err(|mistake| {
+                Error::new(format!("the tenancy's bypass `{bypass}` is no SQL expression: {}", mistake.message))
+            })?;
+        }
         if !known(&address) {
             unchecked.push(format!("{address}: the tenancy names it as its root, and it is not there"));
         }

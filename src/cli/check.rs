@@ -3,7 +3,7 @@
 use super::arguments::{DeclarationArgs, Env};
 use super::Outcome;
 use crate::declare;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Check the declaration alone, without a server: YAML, SQL syntax, references, names.
 #[derive(clap::Args)]
@@ -23,6 +23,9 @@ pub fn run(args: &Args, env: &Env) -> Result<Outcome> {
     }
     let path = args.declaration.path(env);
     let declaration = declare::read(&path)?;
+    if !declaration.doubts.is_empty() {
+        return Err(Error::Declaration(declaration.doubts));
+    }
     let (things, files) = (declaration.drafts.len(), declaration.sources.files.len());
     env.terminal.print(&format!(
         "{}: {things} things in {files} file{}, no mistake found\n",

@@ -38,6 +38,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let choices = choices(args.declaration.path(env), place, false, &progress);
     let desired = engine::compile(&choices, &majors, true).await?;
     let lock = crate::compile::lock::path_of(&choices.declaration);
+    if !desired.wrote_lock {
+        return Err(Error::new(format!("it compiles, but {} could not be written", lock.display())));
+    }
     let majors = majors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     env.terminal.print(&format!(
         "{}: {} things for PostgreSQL {majors}\n",

@@ -77,9 +77,10 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     }
     let (settings, declaration) = (settings.display(), declaration.display());
     env.terminal.print(&format!(
-        "wrote {settings}, and {things} things of PostgreSQL {major} in {} files in {declaration}\n\
+        "wrote {settings}, and {things} things of PostgreSQL {major} in {} {} in {declaration}\n\
          now commit them, edit {declaration}, and run `pgplumb plan --target main` with DATABASE_URL set\n",
-        files.len()
+        files.len(),
+        if files.len() == 1 { "file" } else { "files" }
     ))?;
     Ok(Outcome::Agreement)
 }

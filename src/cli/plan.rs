@@ -3,7 +3,7 @@
 use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
-use crate::{compile::lock, engine, plan, report};
+use crate::{apply, compile::lock, engine, plan, report};
 use std::path::PathBuf;
 
 /// Compare the declaration with a database and plan the way there: ordered steps with their locks and
@@ -45,6 +45,8 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let live = engine::live(&session, &wanted, true).await?;
     let plan = plan::make(&session, &live, &desired.model, &wanted, &args.allow).await?;
     session.release().await?;
+    let allowed = plan.allowed.iter().map(|a| (a.hazard, a.address.as_str(), ""));
+    apply::never(allowed, env.project.never(args.target.name()))?;
     let usual = || env.project.plans().join(format!("{}.yaml", target.database().replace(['/', '.'], "_")));
     let out = args.out.as_ref().map(|named| named.clone().unwrap_or_else(usual));
     if let Some(out) = &out {

@@ -97,7 +97,9 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         if let Some(draft) = drafts.get(locked.alias.as_ref().unwrap_or(&locked.node.address)) {
             locked.node.order = draft.node.order;
         }
-        locked.find_home(&homes);
+        if read(&locked.source) {
+            locked.find_home(&homes);
+        }
     }
     kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
     let written =

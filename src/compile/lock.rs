@@ -309,7 +309,8 @@ fn is_body(path: &str) -> bool {
 
 /// Writes the file whole or not at all.
 pub fn store(path: &Path, text: &str) -> Result<()> {
-    let fail = |error: std::io::Error| Error::new(format!("cannot write {}: {error}", path.display()));
+    // Not the error's own words: they name a temporary file.
+    let fail = |error: std::io::Error| Error::new(format!("cannot write {}: {}", path.display(), error.kind()));
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(fail)?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(fail)?;

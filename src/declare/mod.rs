@@ -30,6 +30,8 @@ pub struct Declaration {
     pub drafts: Vec<Draft>,
     pub sources: Sources,
     pub common: Common,
+    /// Mistakes that a server finds too, and more of their sort: for where there is none.
+    pub doubts: Vec<Problem>,
     /// Schemas that are declared by being owned, and in no file.
     implied: HashSet<Address>,
 }
@@ -115,10 +117,12 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let mut drafts = out.list;
     count_siblings(&mut drafts);
     check_names(&drafts, &known.nodes, &settings, &mut problems);
-    references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
+    let mut doubts = references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
     if problems.is_empty() {
-        return Ok(Declaration { settings, drafts, sources, common, implied });
+        doubts.sort();
+        return Ok(Declaration { settings, drafts, sources, common, implied, doubts });
     }
+    problems.append(&mut doubts);
     problems.sort();
     problems.dedup();
     Err(Error::Declaration(problems))

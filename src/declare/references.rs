@@ -54,6 +54,19 @@ impl Names {
         names
     }
 
+    /// A mistake if the table has no such column.
+    fn missing(&self, table: &Address, column: &str, pos: &Pos) -> Option<Problem> {
+        if self.columns.contains(&table.child("column", column)) {
+            return None;
+        }
+        let known = self.columns.iter().filter(|a| a.is_within(table)).map(Address::name);
+        let problem = Problem::new(pos, format!("{table} has no column `{column}`"));
+        Some(match form::nearest(column, known) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem,
+        })
+    }
+
     /// The addresses a reference may mean; unqualified names are looked for in `home`, then in the
     /// owned schemas in their order.
     fn find(&self, reference: &Reference, home: &str, settings: &Settings) -> Vec<Address> {
@@ -67,6 +80,7 @@ impl Names {
                 Space::Relation => self.relations.get(&key).map(|a| vec![a.clone()]),
                 Space::Type => self.types.get(&key).map(|a| vec![a.clone()]),
                 Space::Function => self.functions.get(&key).cloned(),
+                Space::Column => None,
             };
             if let Some(found) = found {
                 return found;
@@ -97,15 +111,17 @@ impl Unread {
     }
 }
 
-/// Fills in what each draft needs, qualifies the names in its data statements, and reports what dangles.
+/// Fills in what each draft needs, qualifies the names in its data statements, and reports what dangles. Gives what a
+/// server would refuse too, together with much that cannot be seen here.
 pub fn resolve(
     drafts: &mut [Draft],
     known: &[&Node],
     settings: &Settings,
     unread: &Unread,
     problems: &mut Vec<Problem>,
-) {
+) -> Vec<Problem> {
     let names = Names::new(drafts, known);
+    let mut doubts = Vec::new();
     let mut seen: HashMap<Fragment, Vec<Reference>> = HashMap::new();
     for draft in drafts.iter_mut() {
         let home = draft.node.address.schema().to_owned();
@@ -116,6 +132,13 @@ pub fn resolve(
             let whole = takes_whole_relations(&fragment.text);
             let found = seen.entry(fragment.clone()).or_insert_with(|| references(fragment));
             for reference in found.iter() {
+                if reference.space == Space::Column {
+                    if !unread.may_hold(draft.node.address.thing().name()) {
+                        let pos = || place(&draft.pos, fragment, scalar.as_ref(), reference);
+                        doubts.extend(no_column(&draft.node.address, fragment, &reference.name, &names, pos));
+                    }
+                    continue;
+                }
                 let addresses = names.find(reference, &home, settings);
                 if addresses.is_empty() && !unread.may_hold(&reference.name) {
                     let pos = place(&draft.pos, fragment, scalar.as_ref(), reference);
@@ -148,6 +171,7 @@ pub fn resolve(
             columns_exist(draft, &names, problems);
         }
     }
+    doubts
 }
 
 /// Whether the text may mean all columns of what it names. Too often said rather than missed: a product of two columns
@@ -179,7 +203,7 @@ fn dangling(
         (Space::Relation, Some(true)) => target || !names.extensions,
         (Space::Relation, None) => !reference.name.starts_with("pg_") && (target || !names.extensions),
         (Space::Function | Space::Type, Some(true)) => !names.extensions,
-        (Space::Function | Space::Type, None) => false,
+        (Space::Function | Space::Type, None) | (Space::Column, _) => false,
     };
     if !certain {
         return None;
@@ -188,6 +212,7 @@ fn dangling(
         Space::Relation => ("table or view", names.relations.keys().map(|(_, n)| n.as_str()).collect()),
         Space::Function => ("function", names.functions.keys().map(|(_, n)| n.as_str()).collect()),
         Space::Type => ("type", names.types.keys().map(|(_, n)| n.as_str()).collect()),
+        Space::Column => return None,
     };
     let problem = Problem::new(pos, format!("there is no {what} `{}`", reference.name));
     Some(match form::nearest(&reference.name, known.into_iter()) {
@@ -196,20 +221,41 @@ fn dangling(
     })
 }
 
-/// Keys name columns that are there.
+/// The columns that every table has (manual, section 5.5).
+const SYSTEM: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// A mistake if what belongs to a table names a column that the table does not have.
+fn no_column(
+    address: &Address,
+    fragment: &Fragment,
+    column: &str,
+    names: &Names,
+    pos: impl Fn() -> Pos,
+) -> Option<Problem> {
+    let table = address.thing();
+    // The name of the table stands for a whole row, as `new` and `old` do in triggers.
+    let whole = column == table.name() || address.kind() == "trigger";
+    let of_table = matches!(fragment.shape, Shape::Expression | Shape::Keys | Shape::Exclusion);
+    let certain = table.kind() == "table" && of_table && !whole;
+    if !certain || SYSTEM.contains(&column) {
+        return None;
+    }
+    names.missing(&table, column, &pos())
+}
+
+/// Keys name columns that are there, here and in the table that a foreign key points at.
 fn columns_exist(draft: &Draft, names: &Names, problems: &mut Vec<Problem>) {
     let address = &draft.node.address;
     let Some(table) = address.parent().filter(|p| p.kind() == "table") else { return };
     let Ok(spec) = draft.node.spec.read::<serde_json::Value>() else { return };
-    for key in ["columns", "include"] {
+    let text = |value: Option<&serde_json::Value>| value.and_then(|v| v.as_str()).map(str::to_owned);
+    let target = spec.get("references").and_then(|on| {
+        let key = (text(on.get("schema"))?, text(on.get("table"))?);
+        names.relations.get(&key).filter(|address| address.kind() == "table")
+    });
+    for (key, of) in [("columns", Some(&table)), ("include", Some(&table)), ("target_columns", target)] {
+        let Some(of) = of else { continue };
         let columns = spec.get(key).and_then(|c| c.as_array()).into_iter().flatten().filter_map(|c| c.as_str());
-        for column in columns.filter(|c| !names.columns.contains(&table.child("column", c))) {
-            let known = names.columns.iter().filter(|a| a.is_within(&table)).map(Address::name);
-            let problem = Problem::new(&draft.pos, format!("{table} has no column `{column}`"));
-            problems.push(match form::nearest(column, known) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem,
-            });
-        }
+        problems.extend(columns.filter_map(|column| names.missing(of, column, &draft.pos)));
     }
 }

@@ -83,6 +83,7 @@ impl Settings {
         let mut versioned = false;
         let mut said: Vec<(String, Pos)> = Vec::new();
         for (key, value) in trees.iter().flat_map(Yaml::entries) {
+            versioned |= key.text == "pgplumb";
             let Some(known) = KEYS.iter().find(|k| k.name == key.text) else { continue };
             let before = problems.len();
             form::check(&known.form, value, problems);
@@ -98,7 +99,7 @@ impl Settings {
             }
             said.push((key.text.clone(), key.pos.clone()));
             match known.name {
-                "pgplumb" => versioned = true,
+                "pgplumb" => {}
                 "postgres" => match value.scalar().and_then(|s| s.text.parse().ok()) {
                     Some(major) if (OLDEST..=NEWEST).contains(&major) => settings.postgres = major,
                     _ => problems.push(Problem::new(&value.pos, format!("supported majors are {OLDEST} to {NEWEST}"))),

@@ -11,6 +11,8 @@ pub enum Space {
     Relation,
     Function,
     Type,
+    /// A column that stands alone outside sub-selects: one of the relation that the fragment belongs to.
+    Column,
 }
 
 /// A name in a fragment.
@@ -29,7 +31,7 @@ pub fn references(fragment: &Fragment) -> Vec<Reference> {
     let Some(tree) = parser::tree(&statement) else { return Vec::new() };
     let mut found = Vec::new();
     let mut ctes = Vec::new();
-    collect(&tree, &mut found, &mut ctes);
+    collect(&tree, true, &mut found, &mut ctes);
     found
         .into_iter()
         .filter(|r| r.space != Space::Relation || r.schema.is_some() || !ctes.contains(&r.name))
@@ -60,7 +62,8 @@ pub fn qualify(fragment: &Fragment, resolve: &dyn Fn(&Reference) -> Option<Strin
     text
 }
 
-fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
+/// `own`: whether columns that stand alone are those of the relation that the fragment belongs to.
+fn collect(value: &Value, own: bool, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|s| !s.is_empty()).map(str::to_owned);
@@ -85,11 +88,25 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
                     found.push(Reference { space: Space::Relation, schema, name, offset: None });
                 }
             }
-            for child in map.values() {
-                collect(child, found, ctes);
+            if let (Some(fields), true) =
+                (map.get("ColumnRef").and_then(|c| c.get("fields")).and_then(Value::as_array), own)
+            {
+                let offset = map.get("ColumnRef").and_then(|c| c.get("location")).and_then(Value::as_u64);
+                let offset = offset.and_then(|n| usize::try_from(n).ok());
+                if let [name] = fields.as_slice() {
+                    let name = name.pointer("/node/String/sval").and_then(Value::as_str).map(str::to_owned);
+                    found.extend(name.map(|name| Reference { space: Space::Column, schema: None, name, offset }));
+                }
+            }
+            // A key of an index or of an exclusion constraint.
+            if let (Some(name), true) = (text("name"), own && map.contains_key("nulls_ordering")) {
+                found.push(Reference { space: Space::Column, schema: None, name, offset: None });
+            }
+            for (key, child) in map {
+                collect(child, own && key != "SubLink", found, ctes);
             }
         }
-        Value::Array(values) => values.iter().for_each(|v| collect(v, found, ctes)),
+        Value::Array(values) => values.iter().for_each(|v| collect(v, own, found, ctes)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -42,6 +42,7 @@ fn check(facts: &Facts, out: &mut Vec<Finding>) {
                 }
                 for found in self::loose(policy, clause, &read) {
                     match loose.iter_mut().find(|known| known.text == found.text && known.clause == found.clause) {
+                        Some(known) if known.commands.contains(&command) => {}
                         Some(known) => known.commands.push(command),
                         None => loose.push(Loose { commands: vec![command], ..found }),
                     }
