@@ -60,7 +60,7 @@ pub fn read(path: &Path) -> Result<Declaration> {
             out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
             let known = problems.len() + out.problems.len();
             let stamped = if kind.name() == "table" {
-                template::stamp(&templates, name, yaml, &settings, &mut problems)
+                template::stamp(kind, &templates, name, yaml, &settings, &mut problems)
             } else {
                 None
             };

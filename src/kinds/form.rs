@@ -53,6 +53,37 @@ impl Form {
         }
     }
 
+    /// The form of what stands under a key; None if there is no such key.
+    pub fn under(&self, key: &str) -> Option<&Form> {
+        match self {
+            Self::Record(keys) => keys.iter().find(|k| k.name == key).map(|k| &k.form),
+            Self::Map(of) => Some(of),
+            Self::Either(forms) => forms.iter().find_map(|f| f.under(key)),
+            Self::Flag | Self::Number | Self::Text | Self::Name | Self::Names => None,
+            Self::Word(_) | Self::Sql(_) | Self::List(_) => None,
+        }
+    }
+
+    /// The form of each value in a list.
+    pub fn each(&self) -> Option<&Form> {
+        match self {
+            Self::List(of) => Some(of),
+            Self::Either(forms) => forms.iter().find_map(Self::each),
+            Self::Flag | Self::Number | Self::Text | Self::Name | Self::Names => None,
+            Self::Word(_) | Self::Sql(_) | Self::Map(_) | Self::Record(_) => None,
+        }
+    }
+
+    /// Whether a scalar here is SQL.
+    pub fn is_sql(&self) -> bool {
+        match self {
+            Self::Sql(_) | Self::Names => true,
+            Self::Either(forms) => forms.iter().any(Self::is_sql),
+            Self::Flag | Self::Number | Self::Text | Self::Name => false,
+            Self::Word(_) | Self::List(_) | Self::Map(_) | Self::Record(_) => false,
+        }
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Flag => "true or false".into(),
