@@ -10,8 +10,18 @@ use crate::model::{Address, Model};
 use crate::sql::Ident;
 use std::collections::HashMap;
 
-/// Something live that depends on what is managed and is itself not: what it is, in PostgreSQL's words.
-pub type Unmanaged = HashMap<Address, Vec<String>>;
+/// What is live, depends on something managed, and is itself not, by what it depends on.
+pub type Unmanaged = HashMap<Address, Vec<Dependent>>;
+
+/// Something live that is not managed.
+#[derive(Clone, Debug)]
+pub struct Dependent {
+    /// What it is, in PostgreSQL's words and the server's language: for people.
+    pub what: String,
+    /// Whether PostgreSQL makes it anew by itself when the type of a column changes: an index, a constraint, a
+    /// default (manual, ALTER TABLE).
+    pub remade: bool,
+}
 
 const PARTS: &str = "\
 select 'pg_attrdef'::regclass::oid, oid, 'pg_class', adrelid, adnum::int4 from pg_attrdef where adrelid >= 16384
@@ -105,7 +115,10 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     for row in client.query(COLUMN_GRANTS, &[]).await? {
         if let Some(view) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
             let column: String = row.try_get(1)?;
-            unmanaged.entry(view.clone()).or_default().push(format!("{GRANTS_ON_COLUMN}{}", Ident(&column)));
+            unmanaged
+                .entry(view.clone())
+                .or_default()
+                .push(Dependent { what: format!("{GRANTS_ON_COLUMN}{}", Ident(&column)), remade: false });
         }
     }
     Ok(unmanaged)
@@ -124,8 +137,10 @@ async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i3
     let rows = session
         .client
         .query(
-            "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub)
+            "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub),
+                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass) or coalesce(c.relkind in ('i', 'I'), false)
              from unnest($1::oid[], $2::oid[], $3::int4[]) with ordinality w (class, oid, sub, n)
+             left join pg_class c on w.class = 'pg_class'::regclass and c.oid = w.oid
              left join pg_trigger t on w.class = 'pg_trigger'::regclass and t.oid = w.oid
              where t.tgisinternal is not true",
             &[&classes, &oids, &subs],
@@ -135,8 +150,8 @@ async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i3
         let n: i64 = row.try_get(0)?;
         let text: Option<String> = row.try_get(1)?;
         let at = usize::try_from(n - 1).ok().and_then(|n| wanted.get(n));
-        if let (Some((_, on)), Some(text)) = (at, text) {
-            unmanaged.entry(on.clone()).or_default().push(text);
+        if let (Some((_, on)), Some(what)) = (at, text) {
+            unmanaged.entry(on.clone()).or_default().push(Dependent { what, remade: row.try_get(2)? });
         }
     }
     Ok(unmanaged)

@@ -4,7 +4,7 @@
 //! place, it is taken down and put up again if it stands in the way. A table is never recreated, and
 //! nothing unmanaged is ever touched: then the plan is refused and the chain shown.
 
-use crate::catalog::{Unmanaged, GRANTS_ON_COLUMN};
+use crate::catalog::{Dependent, Unmanaged, GRANTS_ON_COLUMN};
 use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
@@ -137,11 +137,9 @@ impl<'a> Expansion<'_, 'a> {
         while let Some((below, cause, chain)) = self.queue.pop_front() {
             let mut chain = chain;
             chain.push(below.clone());
-            for what in unmanaged.get(&below).into_iter().flatten() {
-                // What PostgreSQL rebuilds by itself when a type changes does not stand in the way.
-                let rebuilt = ["index ", "constraint ", "default value "].iter().any(|p| what.starts_with(p));
+            for Dependent { what, remade } in unmanaged.get(&below).into_iter().flatten() {
                 let falls = what.starts_with(GRANTS_ON_COLUMN) && matches!(self.fates.get(&below), Some(Fate::Drop(_)));
-                if !falls && (cause != Cause::Rebuilt || !rebuilt) {
+                if !falls && (cause != Cause::Rebuilt || !remade) {
                     self.refuse(&chain, &format!("{what}, which is not managed, depends on it"));
                 }
             }
