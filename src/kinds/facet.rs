@@ -262,17 +262,33 @@ pub fn array_elements(text: &str) -> Vec<String> {
     elements
 }
 
-/// Facet statements that follow the creation of a node.
+/// Facet statements that follow the creation of a node. One that takes the place of a live one gets from it what is
+/// not declared.
 pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
-    let mut changes = owner_change(kind, None, node);
-    changes.extend(comment_change(kind, None, node));
-    if let (Some(wanted), Some(grantable)) = (&node.grants, kind.grantable(node, scope.major)) {
-        let defaults = (scope.default_grants)(grantable.default_class, node.address.schema());
-        let owner = node.owner.as_deref().unwrap_or(&defaults.creator);
+    let defaults = |class: char| (scope.default_grants)(class, node.address.schema());
+    let whole = &inherited(node, scope.actual.get(&node.address));
+    // A new thing belongs to its creator.
+    let stays =
+        node.owner.is_none() && (kind.follows_owner(node) || whole.owner.as_deref() == Some(&*defaults('-').creator));
+    let mut changes = if stays { Vec::new() } else { owner_change(kind, None, whole) };
+    changes.extend(comment_change(kind, None, whole));
+    if let (Some(wanted), Some(grantable)) = (&whole.grants, kind.grantable(node, scope.major)) {
+        let defaults = defaults(grantable.default_class);
+        let owner = whole.owner.as_deref().unwrap_or(&defaults.creator);
         let start = start(&defaults, owner, &grantable);
         changes.extend(grant_changes(&start, wanted, &grantable, Some(owner), false));
     }
     changes
+}
+
+/// The node with the owner and the grants of the live one where it declares none.
+pub fn inherited(node: &Node, live: Option<&Node>) -> Node {
+    let mut node = node.clone();
+    if let Some(live) = live {
+        node.owner = node.owner.or_else(|| live.owner.clone());
+        node.grants = node.grants.or_else(|| live.grants.clone());
+    }
+    node
 }
 
 /// What is held on a new thing before anything is granted. An owner that is not mentioned holds everything.
