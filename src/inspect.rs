@@ -48,7 +48,9 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
     let foreign = loaded.foreign_grants.iter();
     notes.extend(
-        foreign.map(|(address, grant)| format!("grant {grant} on {address}, made by another role than its owner")),
+        foreign.map(|(address, grant)| {
+            format!("grant {} on {address}, made by another role than its owner", grant.printed)
+        }),
     );
     notes.extend(loaded.unchecked.iter().cloned());
     Ok(Inspection { model: loaded.model, major: session.major, schemas, notes })

@@ -6,12 +6,17 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
-use crate::model::{Address, Model};
+use crate::model::{Address, ForeignGrant, Model};
 use crate::sql::Ident;
 use std::collections::HashMap;
 
-/// What is live, depends on something managed, and is itself not, by what it depends on.
-pub type Unmanaged = HashMap<Address, Vec<Dependent>>;
+/// What is live, hangs on something managed, and is itself not, by what it hangs on.
+#[derive(Clone, Debug, Default)]
+pub struct Unmanaged {
+    pub dependents: HashMap<Address, Vec<Dependent>>,
+    /// Grants that another role than the owner made.
+    pub grants: HashMap<Address, Vec<ForeignGrant>>,
+}
 
 /// Something live that is not managed.
 #[derive(Clone, Debug)]
@@ -21,6 +26,17 @@ pub struct Dependent {
     /// Whether PostgreSQL makes it anew by itself when the type of a column changes: an index, a constraint, a
     /// default (manual, ALTER TABLE).
     pub remade: bool,
+}
+
+impl Unmanaged {
+    /// The same under the addresses that things have after renames.
+    pub fn moved(&self, to: &dyn Fn(&Address) -> Address) -> Self {
+        let Self { dependents, grants } = self;
+        Self {
+            dependents: dependents.iter().map(|(on, what)| (to(on), what.clone())).collect(),
+            grants: grants.iter().map(|(on, what)| (to(on), what.clone())).collect(),
+        }
+    }
 }
 
 const PARTS: &str = "\
@@ -110,12 +126,16 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
         }
     }
     loaded.model = Model::new(nodes);
-    let mut unmanaged = describe(session, unknown).await?;
+    let mut unmanaged = Unmanaged { dependents: describe(session, unknown).await?, ..Unmanaged::default() };
+    for (on, grant) in &loaded.foreign_grants {
+        unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
+    }
     // Grants on columns of views go with the view, and nothing here could give them back.
     for row in client.query(COLUMN_GRANTS, &[]).await? {
         if let Some(view) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
             let column: String = row.try_get(1)?;
             unmanaged
+                .dependents
                 .entry(view.clone())
                 .or_default()
                 .push(Dependent { what: format!("{GRANTS_ON_COLUMN}{}", Ident(&column)), remade: false });
@@ -126,8 +146,11 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
 
 /// What the unmanaged dependents are; PostgreSQL's own internals (the triggers behind foreign keys) are
 /// left out.
-async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i32)>>) -> Result<Unmanaged> {
-    let mut unmanaged = Unmanaged::new();
+async fn describe(
+    session: &Session,
+    unknown: HashMap<Address, Vec<(u32, u32, i32)>>,
+) -> Result<HashMap<Address, Vec<Dependent>>> {
+    let mut dependents: HashMap<Address, Vec<Dependent>> = HashMap::new();
     let mut wanted: Vec<((u32, u32, i32), Address)> =
         unknown.into_iter().flat_map(|(on, ids)| ids.into_iter().map(move |id| (id, on.clone()))).collect();
     wanted.sort();
@@ -151,8 +174,8 @@ async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i3
         let text: Option<String> = row.try_get(1)?;
         let at = usize::try_from(n - 1).ok().and_then(|n| wanted.get(n));
         if let (Some((_, on)), Some(what)) = (at, text) {
-            unmanaged.entry(on.clone()).or_default().push(Dependent { what, remade: row.try_get(2)? });
+            dependents.entry(on.clone()).or_default().push(Dependent { what, remade: row.try_get(2)? });
         }
     }
-    Ok(unmanaged)
+    Ok(dependents)
 }

@@ -156,7 +156,9 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         sizes: &sizes,
         default_grants: &default_grants,
     };
-    let fates = fates(&scope, input.unmanaged)?;
+    let unmanaged =
+        input.unmanaged.moved(&|address| renames.iter().fold(address.clone(), |at, r| at.moved(&r.from, &r.to)));
+    let fates = fates(&scope, &unmanaged)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
     touched.extend(renames.iter().map(|r| r.from.clone()));
