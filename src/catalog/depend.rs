@@ -7,7 +7,6 @@ use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, ForeignGrant, Model};
-use crate::sql::Ident;
 use std::collections::HashMap;
 
 /// What is live, hangs on something managed, and is itself not, by what it hangs on.
@@ -55,13 +54,6 @@ union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid 
 const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
 from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
-
-const COLUMN_GRANTS: &str = "\
-select c.oid, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
-where c.relkind in ('v', 'm') and c.oid >= 16384 and a.attacl is not null order by 1, 2";
-
-/// How [`Unmanaged`] speaks of grants, which fall with what they are on like any part of it.
-pub const GRANTS_ON_COLUMN: &str = "the grants on column ";
 
 /// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
@@ -129,17 +121,6 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     let mut unmanaged = Unmanaged { dependents: describe(session, unknown).await?, ..Unmanaged::default() };
     for (on, grant) in &loaded.foreign_grants {
         unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
-    }
-    // Grants on columns of views go with the view, and nothing here could give them back.
-    for row in client.query(COLUMN_GRANTS, &[]).await? {
-        if let Some(view) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
-            let column: String = row.try_get(1)?;
-            unmanaged
-                .dependents
-                .entry(view.clone())
-                .or_default()
-                .push(Dependent { what: format!("{GRANTS_ON_COLUMN}{}", Ident(&column)), remade: false });
-        }
     }
     Ok(unmanaged)
 }

@@ -14,7 +14,7 @@ pub use scratch::{Place, Scratch};
 
 use crate::catalog::{self, Wanted};
 use crate::declare::Declaration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::rename::backwards;
@@ -42,6 +42,7 @@ pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress:
     build::drafts(&session, declaration).await?;
     let mut last = read(&session, &wanted).await?;
     drop(session);
+    not_brought_along(drafts, &last)?;
     let mut earlier = Vec::new();
     loop {
         progress(&format!("feeding prints back, round {}", earlier.len() + 1));
@@ -98,6 +99,29 @@ async fn old_names(session: &catalog::Session, model: Model, wanted: &Wanted, sc
         node
     });
     Ok(Model::new(nodes.collect()))
+}
+
+/// Refuses what is declared of a part that its whole does not have: no statement fails for want of it.
+fn not_brought_along(drafts: &[crate::kinds::Draft], built: &Model) -> Result<()> {
+    let mut problems = Vec::new();
+    for draft in drafts {
+        let address = &draft.node.address;
+        let Some(parent) = address.parent().filter(|parent| built.get(parent).is_some()) else { continue };
+        if kinds::kind_of(address).is_implied() && built.get(address).is_none() {
+            let names: Vec<&str> = built
+                .children(&parent)
+                .filter(|n| n.address.kind() == address.kind())
+                .map(|n| n.address.name())
+                .collect();
+            let problem = Problem::new(&draft.pos, format!("{parent} has no column `{}`", address.name()));
+            problems.push(problem.hint(format!("it has: {}", names.join(", "))));
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Declaration(problems))
+    }
 }
 
 async fn read(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {

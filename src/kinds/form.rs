@@ -112,7 +112,9 @@ pub fn check_kind(kind: &dyn Kind, yaml: &Yaml, problems: &mut Vec<Problem>) {
         if let Some(form) = facet::form(kind, &key.text) {
             check(form, value, problems);
         }
-        for (section, child) in registry::child_sections(kind.name()).filter(|(s, _)| s.key == key.text) {
+        // Names of a view's columns, or what is said of them.
+        let own = kind.form().under(&key.text).is_some_and(|form| form.fits(value));
+        for (section, child) in registry::child_sections(kind.name()).filter(|(s, _)| s.key == key.text && !own) {
             check_section(section.many, child, value, problems);
         }
     }
@@ -166,9 +168,9 @@ fn check_with(
         (Form::Record(keys), Value::Map(entries)) => {
             for (key, value) in entries {
                 match keys.iter().find(|k| k.name == key.text) {
-                    Some(known) => check(&known.form, value, problems),
-                    None if extra(&key.text) => {}
-                    None => {
+                    Some(known) if known.form.fits(value) || !extra(&key.text) => check(&known.form, value, problems),
+                    _ if extra(&key.text) => {}
+                    _ => {
                         let names = keys.iter().map(|k| k.name).chain(extra_names.iter().copied());
                         problems.push(unknown_key(key, names));
                     }

@@ -20,6 +20,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &super::exclusion::Exclusion,
     &super::view::View,
     &super::materialized_view::MaterializedView,
+    &super::view_column::ViewColumn,
     &super::index::Index,
     &super::row::ReferenceRow,
     &super::foreign_key::ForeignKey,

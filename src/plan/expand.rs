@@ -4,7 +4,7 @@
 //! place, it is taken down and put up again if it stands in the way. A table is never recreated, and
 //! nothing unmanaged is ever touched: then the plan is refused and the chain shown.
 
-use crate::catalog::{Dependent, Unmanaged, GRANTS_ON_COLUMN};
+use crate::catalog::{Dependent, Unmanaged};
 use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
@@ -141,8 +141,7 @@ impl<'a> Expansion<'_, 'a> {
             let mut chain = chain;
             chain.push(below.clone());
             for Dependent { what, remade } in self.unmanaged.dependents.get(&below).into_iter().flatten() {
-                let falls = what.starts_with(GRANTS_ON_COLUMN) && matches!(self.fates.get(&below), Some(Fate::Drop(_)));
-                if !falls && (cause != Cause::Rebuilt || !remade) {
+                if cause != Cause::Rebuilt || !remade {
                     self.refuse(&chain, &format!("{what}, which is not managed, depends on it"));
                 }
             }
