@@ -96,7 +96,7 @@ impl Drift {
         let notes = &mut drift.notes;
         notes.not_checked.clone_from(unchecked);
         notes.not_managed = unmodelled.iter().map(|u| u.what.clone()).collect();
-        notes.foreign_grants.clone_from(foreign_grants);
+        notes.foreign_grants = foreign_grants.iter().map(|(at, grant)| (at.clone(), grant.printed.clone())).collect();
         notes.not_checked.sort();
         notes.not_managed.sort();
         notes.foreign_grants.sort();

@@ -137,7 +137,7 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -
     };
     let origin = lock::Origin {
         sources: &refresh.declaration.sources,
-        common: &refresh.declaration.common,
+        basis: &refresh.declaration.basis,
         settings: settings.clone(),
         adopted: refresh.adopted,
     };

@@ -3,7 +3,7 @@
 use crate::catalog::{self, Session, Wanted};
 use crate::compile::lock::{self, Locked, LockedSettings};
 use crate::declare::write::{as_declared, document, Document, File, SCHEMA_FILE};
-use crate::declare::{files::digest, json_schema, Common, Source, Sources};
+use crate::declare::{files::digest, json_schema, Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::{Address, Model, Node};
 use crate::yaml::{self, Yaml};
@@ -50,7 +50,9 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
     let foreign = loaded.foreign_grants.iter();
     notes.extend(
-        foreign.map(|(address, grant)| format!("grant {grant} on {address}, made by another role than its owner")),
+        foreign.map(|(address, grant)| {
+            format!("grant {} on {address}, made by another role than its owner", grant.printed)
+        }),
     );
     notes.extend(loaded.unchecked.iter().cloned());
     Ok(Inspection { model: loaded.model, major: session.major, schemas, notes })
@@ -79,7 +81,7 @@ impl Inspection {
         let nodes = self.model.into_nodes().into_iter().map(locked).collect();
         let origin = lock::Origin {
             sources: &sources,
-            common: &common(files, root),
+            basis: &basis(files, root),
             settings: LockedSettings { schemas: self.schemas, ..LockedSettings::default() },
             adopted: true,
         };
@@ -88,11 +90,11 @@ impl Inspection {
 }
 
 /// The settings, as a reader of these files will find them.
-fn common(files: &[File], root: &Path) -> Common {
+fn basis(files: &[File], root: &Path) -> Basis {
     let read = |file: &File| yaml::read(&Arc::new(root.join(&file.path)), file.text.as_bytes(), &mut Vec::new());
     // The first holds them all.
     let trees: Vec<Yaml> = files.first().and_then(read).into_iter().collect();
-    Common::of(&trees, root)
+    Basis::of(&trees, root)
 }
 
 /// Writes the files of a declaration into a directory, with the JSON Schema that editors need.

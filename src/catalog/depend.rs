@@ -6,12 +6,37 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
-use crate::model::{Address, Model};
-use crate::sql::Ident;
+use crate::model::{Address, ForeignGrant, Model};
 use std::collections::HashMap;
 
-/// Something live that depends on what is managed and is itself not: what it is, in PostgreSQL's words.
-pub type Unmanaged = HashMap<Address, Vec<String>>;
+/// What is live, hangs on something managed, and is itself not, by what it hangs on.
+#[derive(Clone, Debug, Default)]
+pub struct Unmanaged {
+    pub dependents: HashMap<Address, Vec<Dependent>>,
+    /// Grants that another role than the owner made.
+    pub grants: HashMap<Address, Vec<ForeignGrant>>,
+}
+
+/// Something live that is not managed.
+#[derive(Clone, Debug)]
+pub struct Dependent {
+    /// What it is, in PostgreSQL's words and the server's language: for people.
+    pub what: String,
+    /// Whether PostgreSQL makes it anew by itself when the type of a column changes: an index, a constraint, a
+    /// default (manual, ALTER TABLE).
+    pub remade: bool,
+}
+
+impl Unmanaged {
+    /// The same under the addresses that things have after renames.
+    pub fn moved(&self, to: &dyn Fn(&Address) -> Address) -> Self {
+        let Self { dependents, grants } = self;
+        Self {
+            dependents: dependents.iter().map(|(on, what)| (to(on), what.clone())).collect(),
+            grants: grants.iter().map(|(on, what)| (to(on), what.clone())).collect(),
+        }
+    }
+}
 
 const PARTS: &str = "\
 select 'pg_attrdef'::regclass::oid, oid, 'pg_class', adrelid, adnum::int4 from pg_attrdef where adrelid >= 16384
@@ -29,13 +54,6 @@ union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid 
 const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
 from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
-
-const COLUMN_GRANTS: &str = "\
-select c.oid, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
-where c.relkind in ('v', 'm') and c.oid >= 16384 and a.attacl is not null order by 1, 2";
-
-/// How [`Unmanaged`] speaks of grants, which fall with what they are on like any part of it.
-pub const GRANTS_ON_COLUMN: &str = "the grants on column ";
 
 /// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
@@ -100,21 +118,20 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
         }
     }
     loaded.model = Model::new(nodes);
-    let mut unmanaged = describe(session, unknown).await?;
-    // Grants on columns of views go with the view, and nothing here could give them back.
-    for row in client.query(COLUMN_GRANTS, &[]).await? {
-        if let Some(view) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
-            let column: String = row.try_get(1)?;
-            unmanaged.entry(view.clone()).or_default().push(format!("{GRANTS_ON_COLUMN}{}", Ident(&column)));
-        }
+    let mut unmanaged = Unmanaged { dependents: describe(session, unknown).await?, ..Unmanaged::default() };
+    for (on, grant) in &loaded.foreign_grants {
+        unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
     }
     Ok(unmanaged)
 }
 
 /// What the unmanaged dependents are; PostgreSQL's own internals (the triggers behind foreign keys) are
 /// left out.
-async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i32)>>) -> Result<Unmanaged> {
-    let mut unmanaged = Unmanaged::new();
+async fn describe(
+    session: &Session,
+    unknown: HashMap<Address, Vec<(u32, u32, i32)>>,
+) -> Result<HashMap<Address, Vec<Dependent>>> {
+    let mut dependents: HashMap<Address, Vec<Dependent>> = HashMap::new();
     let mut wanted: Vec<((u32, u32, i32), Address)> =
         unknown.into_iter().flat_map(|(on, ids)| ids.into_iter().map(move |id| (id, on.clone()))).collect();
     wanted.sort();
@@ -124,8 +141,10 @@ async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i3
     let rows = session
         .client
         .query(
-            "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub)
+            "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub),
+                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass) or coalesce(c.relkind in ('i', 'I'), false)
              from unnest($1::oid[], $2::oid[], $3::int4[]) with ordinality w (class, oid, sub, n)
+             left join pg_class c on w.class = 'pg_class'::regclass and c.oid = w.oid
              left join pg_trigger t on w.class = 'pg_trigger'::regclass and t.oid = w.oid
              where t.tgisinternal is not true",
             &[&classes, &oids, &subs],
@@ -135,9 +154,9 @@ async fn describe(session: &Session, unknown: HashMap<Address, Vec<(u32, u32, i3
         let n: i64 = row.try_get(0)?;
         let text: Option<String> = row.try_get(1)?;
         let at = usize::try_from(n - 1).ok().and_then(|n| wanted.get(n));
-        if let (Some((_, on)), Some(text)) = (at, text) {
-            unmanaged.entry(on.clone()).or_default().push(text);
+        if let (Some((_, on)), Some(what)) = (at, text) {
+            dependents.entry(on.clone()).or_default().push(Dependent { what, remade: row.try_get(2)? });
         }
     }
-    Ok(unmanaged)
+    Ok(dependents)
 }

@@ -2,7 +2,7 @@
 
 use super::depend::Unmanaged;
 use super::surroundings::{Surroundings, Unmodelled};
-use crate::model::{Address, Model};
+use crate::model::{Address, ForeignGrant, Model};
 
 /// A live database as read for a comparison.
 pub struct Live {
@@ -12,6 +12,6 @@ pub struct Live {
     pub unmodelled: Vec<Unmodelled>,
     /// What could not be read, in words.
     pub unchecked: Vec<String>,
-    /// Grants that another role than the owner made: the address and the grant.
-    pub foreign_grants: Vec<(Address, String)>,
+    /// Grants that another role than the owner made.
+    pub foreign_grants: Vec<(Address, ForeignGrant)>,
 }

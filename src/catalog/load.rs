@@ -7,7 +7,7 @@
 use super::session::{for_major, Session};
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Catalog, Facet, Kind};
-use crate::model::{Address, Grants, Model, Node};
+use crate::model::{Address, ForeignGrant, Grants, Model, Node};
 use futures_util::TryStreamExt;
 use rustc_hash::FxHashMap;
 use std::collections::{HashMap, HashSet};
@@ -40,7 +40,7 @@ pub struct Loaded {
     /// What the role may not read, in words.
     pub unchecked: Vec<String>,
     /// Grants that somebody other than the owner made: reported, never touched.
-    pub foreign_grants: Vec<(Address, String)>,
+    pub foreign_grants: Vec<(Address, ForeignGrant)>,
 }
 
 /// Attempts when something vanishes while it is being printed: busy databases make temporary things all the time.
@@ -181,7 +181,7 @@ struct Reader<'a> {
     classes: HashMap<String, u32>,
     nodes: Vec<Node>,
     ids: FxHashMap<Id, Address>,
-    foreign_grants: Vec<(Address, String)>,
+    foreign_grants: Vec<(Address, ForeignGrant)>,
     /// What is held on a thing of a kind when nothing was granted or revoked.
     usual: FxHashMap<&'static str, Option<Grants>>,
     /// Positions in `nodes` of things whose comment is not theirs to say.
@@ -214,9 +214,11 @@ impl Reader<'_> {
         }
         let mut node = Node::new(address.clone(), found.spec);
         node.order = found.order;
-        let owner: Option<u32> = row.try_get(3)?;
-        let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
         let acl: Option<&str> = row.try_get(4)?;
+        let has_owner = kind.facets().contains(&Facet::Owner);
+        let owner: Option<u32> = row.try_get(3)?;
+        let owner = owner.filter(|_| has_owner || acl.is_some());
+        let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
         if let (Some(acl), Some(grantable)) = (acl, kind.grantable(&node, self.major)) {
             let (grants, foreign) = facet::read_acl(Some(acl), owner.as_deref().unwrap_or_default(), &grantable);
             self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
@@ -235,7 +237,7 @@ impl Reader<'_> {
             });
             node.grants = usual.clone().map(Box::new);
         }
-        node.owner = owner.filter(|_| kind.facets().contains(&Facet::Owner)).map(Into::into);
+        node.owner = owner.filter(|_| has_owner).map(Into::into);
         if !kind.facets().contains(&Facet::Comment) {
             self.hidden.insert(self.nodes.len());
         }

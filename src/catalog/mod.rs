@@ -7,7 +7,7 @@ mod load;
 mod session;
 mod surroundings;
 
-pub use depend::{dependencies, Unmanaged, GRANTS_ON_COLUMN};
+pub use depend::{dependencies, Dependent, Unmanaged};
 pub use live::Live;
 pub use load::{is_ignored, load, load_within, Loaded, Wanted};
 pub use session::{Identity, Session};

@@ -57,6 +57,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
         env.terminal.progress(&format!("not managed: {}", thing.what));
     }
     for (address, grant) in &live.foreign_grants {
+        let grant = &grant.printed;
         env.terminal.progress(&format!("not managed: grant {grant} on {address}, made by another role than its owner"));
     }
     if let Some(out) = &out {

@@ -127,10 +127,14 @@ fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(Str
             dirty.iter().filter(|a| a.kind() == "column" || *a == &a.thing()).map(Address::thing).collect();
         let mut more: Vec<Address> = Vec::new();
         for Locked { node, reads, .. } in nodes.iter().filter(|l| !dirty.contains(&l.node.address)) {
-            let rests = node.needs.iter().any(|need| {
-                dirty.contains(need)
-                    || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
-            });
+            // Columns come and go with their view.
+            let implied =
+                kinds::kind_of(&node.address).is_implied() && node.address.parent().is_some_and(|p| dirty.contains(&p));
+            let rests = implied
+                || node.needs.iter().any(|need| {
+                    dirty.contains(need)
+                        || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
+                });
             if rests || reads.iter().any(|relation| relations.contains(relation)) {
                 more.push(node.address.clone());
             }

@@ -34,7 +34,7 @@ pub struct Header {
     pub majors: Vec<u32>,
     pub settings: LockedSettings,
     /// Digest of the settings and templates that all files rest on.
-    pub common: String,
+    pub basis: String,
     /// Read from a live database: its prints were never fed back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
@@ -70,7 +70,7 @@ struct SourceState {
     digest: String,
     /// Whether it holds settings or templates.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    common: bool,
+    basis: bool,
     /// Digest of the blocks that it declares.
     seal: String,
     /// What these need of other files: path, and digest of the spec.
@@ -197,7 +197,7 @@ impl Lock {
             }
         }
         let mut shaken = BTreeMap::new();
-        for SourceState { source, digest: _, common: _, seal, uses } in &self.sources {
+        for SourceState { source, digest: _, basis: _, seal, uses } in &self.sources {
             let quoted = serde_json::to_string(source).unwrap_or_default();
             let found = seals.remove(quoted.trim_matches('"')).unwrap_or_default();
             if found.text() != *seal {
@@ -241,8 +241,8 @@ impl Lock {
     }
 
     /// The files that hold settings and templates.
-    pub fn common(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().filter(|line| line.common).map(|line| line.source.as_str())
+    pub fn basis(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter(|line| line.basis).map(|line| line.source.as_str())
     }
 
     /// Sources that are no YAML files of the declaration: bodies, by their path below its root.

@@ -22,7 +22,7 @@ pub use scratch::{Place, Scratch};
 
 use crate::catalog::{self, Wanted};
 use crate::declare::Declaration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
 use crate::plan::rename::backwards;
@@ -80,6 +80,7 @@ async fn build(
     let session = scratch.database().await?;
     build::drafts(&session, declaration, part).await?;
     let mut last = read(&session, &wanted).await?;
+    not_brought_along(&declaration.drafts, &last)?;
     session.release().await?;
     let mut earlier = Vec::new();
     loop {
@@ -146,6 +147,29 @@ async fn old_names(
         pairs.dedup();
     }
     Ok(prints)
+}
+
+/// Refuses what is declared of a part that its whole does not have: no statement fails for want of it.
+fn not_brought_along(drafts: &[crate::kinds::Draft], built: &Model) -> Result<()> {
+    let mut problems = Vec::new();
+    for draft in drafts {
+        let address = &draft.node.address;
+        let Some(parent) = address.parent().filter(|parent| built.get(parent).is_some()) else { continue };
+        if kinds::kind_of(address).is_implied() && built.get(address).is_none() {
+            let names: Vec<&str> = built
+                .children(&parent)
+                .filter(|n| n.address.kind() == address.kind())
+                .map(|n| n.address.name())
+                .collect();
+            let problem = Problem::new(&draft.pos, format!("{parent} has no column `{}`", address.name()));
+            problems.push(problem.hint(format!("it has: {}", names.join(", "))));
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Declaration(problems))
+    }
 }
 
 /// Reads what the transaction that is open has built.

@@ -56,11 +56,11 @@ pub fn refresh(path: &Path, lock: &Lock, majors: &[u32], adopted_too: bool) -> R
     let nodes = lock.locked(*first)?;
     let moved = lock.moved();
     // What has to be read: what changed, and what all rest on.
-    let mut read: BTreeSet<String> = changed.iter().cloned().chain(lock.common().map(str::to_owned)).collect();
+    let mut read: BTreeSet<String> = changed.iter().cloned().chain(lock.basis().map(str::to_owned)).collect();
     loop {
         let known = known(lock, &nodes, &read);
         let mut declaration = declare::read_part(path, &known)?;
-        if declaration.common.digest != lock.header.common {
+        if declaration.basis.digest != lock.header.basis {
             return whole(path, lock, majors, adopted_too);
         }
         declaration.sources.files.extend(now.files.iter().filter(|s| lock.bodies().any(|b| b == s.path)).cloned());

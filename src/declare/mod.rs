@@ -2,7 +2,7 @@
 //!
 //! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
 
-mod common;
+mod basis;
 pub mod files;
 mod references;
 mod schema;
@@ -10,7 +10,7 @@ mod settings;
 mod template;
 pub mod write;
 
-pub use common::Common;
+pub use basis::Basis;
 pub use files::{Source, Sources};
 pub use schema::json_schema;
 pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
@@ -29,7 +29,7 @@ pub struct Declaration {
     pub settings: Settings,
     pub drafts: Vec<Draft>,
     pub sources: Sources,
-    pub common: Common,
+    pub basis: Basis,
     /// Mistakes that a server finds too, and more of their sort: for where there is none.
     pub doubts: Vec<Problem>,
     /// Schemas that are declared by being owned, and in no file.
@@ -65,7 +65,7 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let (mut sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut problems)?;
     let mut unread = Unread::default();
     unread.all |= !problems.is_empty();
-    let common = Common::of(&trees, &sources.root);
+    let basis = Basis::of(&trees, &sources.root);
     let settings = Settings::read(&trees, &mut problems);
     let mut out = Drafts::new(settings.schemas.clone());
     known.nodes.iter().for_each(|node| out.take(&node.address));
@@ -96,7 +96,7 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
             out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
             let known = problems.len() + out.problems.len();
             let stamped = if kind.name() == "table" {
-                template::stamp(&templates, name, yaml, &settings, &mut problems)
+                template::stamp(kind, &templates, name, yaml, &settings, &mut problems)
             } else {
                 None
             };
@@ -120,7 +120,7 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let mut doubts = references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
     if problems.is_empty() {
         doubts.sort();
-        return Ok(Declaration { settings, drafts, sources, common, implied, doubts });
+        return Ok(Declaration { settings, drafts, sources, basis, implied, doubts });
     }
     problems.append(&mut doubts);
     problems.sort();

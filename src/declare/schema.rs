@@ -101,7 +101,11 @@ fn of(form: &Form, more: &Map<String, Value>) -> Value {
         Form::Record(keys) => {
             let mut properties: Map<String, Value> =
                 keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
-            properties.extend(more.clone());
+            for (key, other) in more {
+                let both = |own: &Value| json!({ "anyOf": [own, other] });
+                let schema = properties.get(key).map_or_else(|| other.clone(), both);
+                properties.insert(key.clone(), schema);
+            }
             json!({ "type": ["object", "null"], "properties": properties, "additionalProperties": false })
         }
         Form::Either(forms) => json!({ "anyOf": forms.iter().map(|form| of(form, more)).collect::<Vec<_>>() }),

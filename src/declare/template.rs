@@ -2,10 +2,11 @@
 
 use super::{Sections, Settings};
 use crate::error::Problem;
-use crate::kinds::{self, form, Many};
-use crate::sql::name;
+use crate::kinds::{self, facet, form, Form, Kind, Many};
+use crate::sql::{name, placeholder};
 use crate::yaml::{Scalar, Value, Yaml};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// How deep templates may use templates.
 const DEEPEST: usize = 8;
@@ -37,6 +38,7 @@ pub fn collect(sections: &Sections, problems: &mut Vec<Problem>) -> Templates {
 /// The table's YAML with its templates merged in; None if it uses none. The table's own things come
 /// first; a name that two of them give is a mistake.
 pub fn stamp(
+    kind: &dyn Kind,
     templates: &Templates,
     table: &Scalar,
     yaml: &Yaml,
@@ -46,10 +48,10 @@ pub fn stamp(
     yaml.get("use")?;
     let (schema, name) = name::split(&table.text)?;
     let schema = schema.or_else(|| settings.schemas.first().cloned()).unwrap_or_default();
-    let values = [("table", name.as_str()), ("schema", schema.as_str())];
+    let names = Names { table: &name, schema: &schema, column: None };
     let mut merged = yaml.clone();
     let mut way = Way { path: Vec::new(), left: MOST };
-    merge_used(templates, yaml, &values, &mut merged, &mut way, problems);
+    merge_used(kind, templates, yaml, names, &mut merged, &mut way, problems);
     if way.left == 0 {
         problems
             .push(Problem::new(&table.pos, format!("`{}` uses more than {MOST} templates, all in all", table.text)));
@@ -58,9 +60,10 @@ pub fn stamp(
 }
 
 fn merge_used(
+    kind: &dyn Kind,
     templates: &Templates,
     yaml: &Yaml,
-    values: &[(&str, &str)],
+    names: Names,
     into: &mut Yaml,
     way: &mut Way,
     problems: &mut Vec<Problem>,
@@ -84,20 +87,19 @@ fn merge_used(
                 .push(Problem::new(&used.pos, format!("template `{template}` uses itself: {}", way.path.join(" -> "))));
             continue;
         }
-        let stamped = substitute(found, values, false, problems);
-        merge(&stamped, &template, into, problems);
+        merge(kind, &names.fill_kind(kind, found, problems), &template, into, problems);
         way.path.push(template);
-        merge_used(templates, found, values, into, way, problems);
+        merge_used(kind, templates, found, names, into, way, problems);
         way.path.pop();
     }
 }
 
 /// Adds what the template says to the table: named things side by side, single values unless the table
 /// says its own.
-fn merge(template: &Yaml, name: &str, into: &mut Yaml, problems: &mut Vec<Problem>) {
+fn merge(kind: &dyn Kind, template: &Yaml, name: &str, into: &mut Yaml, problems: &mut Vec<Problem>) {
     let Value::Map(entries) = &mut into.value else { return };
     for (key, value) in template.entries().filter(|(k, _)| k.text != "use") {
-        let many = kinds::child_sections("table").find(|(s, _)| s.key == key.text).map(|(s, _)| s.many);
+        let many = kinds::child_sections(kind.name()).find(|(s, _)| s.key == key.text).map(|(s, _)| s.many);
         let Some((_, own)) = entries.iter_mut().find(|(k, _)| k.text == key.text) else {
             entries.push((key.clone(), value.clone()));
             continue;
@@ -120,57 +122,113 @@ fn merge(template: &Yaml, name: &str, into: &mut Yaml, problems: &mut Vec<Proble
     }
 }
 
-/// The YAML with `${name}` replaced; below `columns`, `${column}` is the column's name.
-fn substitute(yaml: &Yaml, values: &[(&str, &str)], columns: bool, problems: &mut Vec<Problem>) -> Yaml {
-    let value = match &yaml.value {
-        Value::Scalar(scalar) => Value::Scalar(fill(scalar, values, problems)),
-        Value::List(list) => Value::List(list.iter().map(|y| substitute(y, values, false, problems)).collect()),
-        Value::Map(entries) => Value::Map(
-            entries
-                .iter()
-                .map(|(key, value)| {
-                    let key = fill(key, values, problems);
-                    let named: Vec<(&str, &str)>;
-                    let values = if columns {
-                        named = values.iter().copied().chain([("column", key.text.as_str())]).collect();
-                        &named
-                    } else {
-                        values
-                    };
-                    let value = substitute(value, values, key.text == "columns", problems);
-                    (key, value)
-                })
-                .collect(),
-        ),
-    };
-    Yaml { pos: yaml.pos.clone(), value }
+/// What placeholders stand for, at one place of a template.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    table: &'a str,
+    schema: &'a str,
+    column: Option<&'a str>,
 }
 
-fn fill(scalar: &Scalar, values: &[(&str, &str)], problems: &mut Vec<Problem>) -> Scalar {
-    if !scalar.text.contains("${") {
-        return scalar.clone();
+impl<'a> Names<'a> {
+    fn known(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let Self { table, schema, column } = *self;
+        [("table", table), ("schema", schema)].into_iter().chain(column.map(|column| ("column", column)))
     }
-    let mut text = String::new();
-    let mut rest = scalar.text.as_str();
-    while let Some(at) = rest.find("${") {
-        text.push_str(&rest[..at]);
-        let after = &rest[at + 2..];
-        let end = after.find('}');
-        let name = end.map(|end| &after[..end]);
-        match values.iter().find(|(known, _)| Some(*known) == name) {
-            Some((_, value)) => text.push_str(value),
-            None => {
-                let known = values.iter().map(|(k, _)| format!("${{{k}}}")).collect::<Vec<_>>().join(", ");
-                let shown = form::brief(&rest[at..]);
-                problems.push(
-                    Problem::new(&scalar.position_of(0), format!("unknown placeholder in `{shown}`"))
-                        .hint(format!("known here: {known}")),
-                );
-                return scalar.clone();
-            }
+
+    /// What is declared of one thing of a kind, with `${name}` replaced; in a column, `${column}` is its name.
+    fn fill_kind(self, kind: &dyn Kind, yaml: &Yaml, problems: &mut Vec<Problem>) -> Yaml {
+        let Value::Map(entries) = &yaml.value else { return self.fill_form(Some(kind.form()), yaml, problems) };
+        let mut filled = Vec::new();
+        for (key, value) in entries {
+            let section = kinds::child_sections(kind.name()).find(|(section, _)| section.key == key.text);
+            let value = match section {
+                Some((section, child)) => self.fill_section(section.many, child, value, problems),
+                None => {
+                    let form = facet::form(kind, &key.text).or_else(|| kind.form().under(&key.text));
+                    self.fill_form(form, value, problems)
+                }
+            };
+            filled.push((self.fill(false, key, problems), value));
         }
-        rest = &after[end.map_or(0, |end| end + 1)..];
+        Yaml { pos: yaml.pos.clone(), value: Value::Map(filled) }
     }
-    text.push_str(rest);
-    scalar.with_text(text)
+
+    fn fill_section(self, many: Many, child: &dyn Kind, yaml: &Yaml, problems: &mut Vec<Problem>) -> Yaml {
+        let value = match (many, &yaml.value) {
+            (Many::Named, Value::Map(entries)) => {
+                let mut filled = Vec::new();
+                for (key, value) in entries {
+                    let key = self.fill(false, key, problems);
+                    let column = if child.name() == "column" { Some(key.text.as_str()) } else { self.column };
+                    let value = Names { column, ..self }.fill_kind(child, value, problems);
+                    filled.push((key, value));
+                }
+                Value::Map(filled)
+            }
+            (Many::List, Value::List(values)) => {
+                Value::List(values.iter().map(|value| self.fill_kind(child, value, problems)).collect())
+            }
+            _ => return self.fill_kind(child, yaml, problems),
+        };
+        Yaml { pos: yaml.pos.clone(), value }
+    }
+
+    /// What has no form is no SQL: it is a mistake that is found later.
+    fn fill_form(self, form: Option<&Form>, yaml: &Yaml, problems: &mut Vec<Problem>) -> Yaml {
+        let value = match &yaml.value {
+            Value::Scalar(scalar) => Value::Scalar(self.fill(form.is_some_and(Form::is_sql), scalar, problems)),
+            Value::List(values) => {
+                let each = form.and_then(Form::each);
+                Value::List(values.iter().map(|value| self.fill_form(each, value, problems)).collect())
+            }
+            Value::Map(entries) => {
+                let mut filled = Vec::new();
+                for (key, value) in entries {
+                    let value = self.fill_form(form.and_then(|form| form.under(&key.text)), value, problems);
+                    filled.push((self.fill(false, key, problems), value));
+                }
+                Value::Map(filled)
+            }
+        };
+        Yaml { pos: yaml.pos.clone(), value }
+    }
+
+    /// A scalar with its placeholders replaced: in SQL each is an identifier or part of a string, elsewhere the name
+    /// as it is.
+    fn fill(self, is_sql: bool, scalar: &Scalar, problems: &mut Vec<Problem>) -> Scalar {
+        let text = scalar.text.as_str();
+        let mut found: Vec<(Range<usize>, &str)> = Vec::new();
+        let mut from = 0;
+        while let Some(start) = text[from..].find("${").map(|at| from + at) {
+            let end = text[start..].find('}').map(|at| start + at);
+            let value = end.and_then(|end| self.known().find(|(known, _)| *known == &text[start + 2..end]));
+            let (Some(end), Some((_, value))) = (end, value) else {
+                let known = self.known().map(|(known, _)| format!("${{{known}}}")).collect::<Vec<_>>().join(", ");
+                let message = format!("unknown placeholder in `{}`", form::brief(&text[start..]));
+                problems.push(Problem::new(&scalar.pos, message).hint(format!("known here: {known}")));
+                return scalar.clone();
+            };
+            found.push((start..end + 1, value));
+            from = end + 1;
+        }
+        if found.is_empty() {
+            return scalar.clone();
+        }
+        if is_sql {
+            return match placeholder::fill(text, &found) {
+                Ok(filled) => scalar.with_text(filled),
+                Err(mistake) => {
+                    let problem = Problem::new(&scalar.position_of(mistake.offset), mistake.message);
+                    problems.push(problem.hint("placeholders may be names, parts of names and parts of plain strings"));
+                    scalar.clone()
+                }
+            };
+        }
+        let mut filled = text.to_owned();
+        for (range, value) in found.into_iter().rev() {
+            filled.replace_range(range, value);
+        }
+        scalar.with_text(filled)
+    }
 }

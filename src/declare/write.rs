@@ -169,7 +169,8 @@ impl Writer<'_> {
             own.sort_by(|a, b| (a.order, &a.address).cmp(&(b.order, &b.address)));
             let written = own
                 .iter()
-                .filter_map(|node| Some((kind.key(node, self.default_schema), self.thing(kind, node, false)?)));
+                .filter_map(|node| Some((kind.key(node, self.default_schema), self.thing(kind, node, false)?)))
+                .filter(|(_, value)| !(kind.is_implied() && is_empty(value)));
             let mut written = written.peekable();
             if written.peek().is_none() {
                 continue;
@@ -188,7 +189,11 @@ impl Writer<'_> {
 
 /// A schema of which `schemas` says all there is to say.
 fn is_bare_schema(key: &str, value: &Value) -> bool {
-    key == "schema" && matches!(value, Value::Mapping(map) if map.is_empty())
+    key == "schema" && is_empty(value)
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Mapping(map) if map.is_empty())
 }
 
 /// The key of a record that holds what the short form says alone.

@@ -245,18 +245,23 @@ impl Kind for Column {
     }
 
     fn grantable(&self, node: &Node, _major: u32) -> Option<Grantable> {
-        Some(Grantable {
-            on: format!("TABLE {}", relation(&node.address)),
-            column: Some(node.address.name().to_owned()),
-            privileges: &["select", "insert", "update", "references"],
-            default_class: '-',
-            public: &[],
-        })
+        Some(grantable(node))
     }
 
     fn preflight(&self, old: Option<&Node>, new: &Node, scope: &Scope) -> Vec<Question> {
         let before = old.and_then(|n| n.spec.read().ok());
         new.spec.read().map(|spec| change::preflight(new, before.as_ref(), &spec, scope)).unwrap_or_default()
+    }
+}
+
+/// What can be granted on a column of a relation.
+pub fn grantable(node: &Node) -> Grantable {
+    Grantable {
+        on: format!("TABLE {}", relation(&node.address)),
+        column: Some(node.address.name().to_owned()),
+        privileges: &["select", "insert", "update", "references"],
+        default_class: '-',
+        public: &[],
     }
 }
 

@@ -117,11 +117,13 @@ impl Draft {
         self
     }
 
-    /// Notes a hint of an earlier name.
+    /// Notes a hint of an earlier name, which is written as the present one is: what stands in a schema as SQL
+    /// reads it, all else as it is.
     pub fn was(&mut self, yaml: &Yaml) -> &mut Self {
         if let Some(was) = yaml.text("was") {
-            let name = name::split(&was.text).map_or_else(|| was.text.clone(), |(_, name)| name);
-            self.hints().was = Some(name);
+            let in_schema = self.node.address.segments().count() == 2;
+            let read = name::split(&was.text).filter(|_| in_schema);
+            self.hints().was = Some(read.map_or_else(|| was.text.clone(), |(_, name)| name));
         }
         self
     }

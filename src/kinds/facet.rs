@@ -1,5 +1,8 @@
 //! Facets: owner, comment and grants, the same for all kinds that have them.
 
+mod acl;
+mod hanging;
+
 use super::{Change, DefaultGrants, Draft, Facet, Form, Grantable, Hazard, Kind, Lock, Scope};
 use crate::error::Problem;
 use crate::model::{Grants, Node, Privilege};
@@ -7,6 +10,9 @@ use crate::sql::{literal, Ident};
 use crate::yaml::{Value as YamlValue, Yaml};
 use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use acl::{default_acl, read_acl};
+pub use hanging::hanging;
 
 static OWNER: Form = Form::Name;
 static COMMENT: Form = Form::Text;
@@ -140,139 +146,33 @@ pub fn default_grants(grantable: &Grantable) -> Grants {
     grants
 }
 
-/// Reads an ACL as PostgreSQL prints an `aclitem[]`; None (NULL) is the default. Grants made by others
-/// than the owner are returned apart: only who made them can take them back.
-pub fn read_acl(acl: Option<&str>, owner: &str, grantable: &Grantable) -> (Grants, Vec<String>) {
-    let Some(acl) = acl else { return (default_grants(grantable), Vec::new()) };
-    let mut grants: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
-    let mut foreign = Vec::new();
-    for element in array_elements(acl) {
-        let Some(entry) = AclEntry::parse(&element) else { continue };
-        if entry.grantor != owner && grantable.column.is_none() {
-            foreign.push(element);
-            continue;
-        }
-        let held = grants.entry(entry.grantee.unwrap_or_else(|| "public".into())).or_default();
-        for (name, option) in entry.privileges {
-            *held.entry(name.to_owned()).or_default() |= option;
-        }
-    }
-    let mut result = Grants::default();
-    for (grantee, held) in grants {
-        let is_owner = grantee == owner;
-        if is_owner && grantable.privileges.iter().all(|p| held.contains_key(*p)) {
-            continue;
-        }
-        // An owner always holds grant options (manual, section 5.8).
-        let held = held.into_iter().map(|(name, option)| Privilege { name, grantable: option && !is_owner }).collect();
-        result.0.insert(grantee, held);
-    }
-    (result, foreign)
-}
-
-/// Default privileges as `pg_default_acl` holds them.
-pub fn default_acl(acl: &str) -> Grants {
-    let mut grants = Grants::default();
-    for entry in array_elements(acl).iter().filter_map(|e| AclEntry::parse(e)) {
-        let held = entry.privileges.into_iter().map(|(name, grantable)| Privilege { name: name.to_owned(), grantable });
-        grants.0.entry(entry.grantee.unwrap_or_else(|| "public".into())).or_default().extend(held);
-    }
-    grants
-}
-
-struct AclEntry {
-    grantee: Option<String>,
-    privileges: Vec<(&'static str, bool)>,
-    grantor: String,
-}
-
-/// Letters in ACLs and what they stand for (manual, table 5.1).
-const LETTERS: [(char, &str); 13] = [
-    ('a', "insert"),
-    ('r', "select"),
-    ('w', "update"),
-    ('d', "delete"),
-    ('D', "truncate"),
-    ('x', "references"),
-    ('t', "trigger"),
-    ('X', "execute"),
-    ('U', "usage"),
-    ('C', "create"),
-    ('m', "maintain"),
-    ('c', "connect"),
-    ('T', "temporary"),
-];
-
-impl AclEntry {
-    /// `grantee=privileges/grantor`; names are quoted where they are not plain.
-    fn parse(text: &str) -> Option<Self> {
-        let (grantee, rest) = role(text)?;
-        let rest = rest.strip_prefix('=')?;
-        let slash = rest.find('/')?;
-        let mut privileges = Vec::new();
-        let mut letters = rest[..slash].chars().peekable();
-        while let Some(letter) = letters.next() {
-            let option = letters.next_if_eq(&'*').is_some();
-            privileges.extend(LETTERS.iter().find(|(l, _)| *l == letter).map(|(_, name)| (*name, option)));
-        }
-        let (grantor, _) = role(&rest[slash + 1..])?;
-        Some(Self { grantee: (!grantee.is_empty()).then_some(grantee), privileges, grantor })
-    }
-}
-
-fn role(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(['=', '/']).unwrap_or(text.len());
-        return Some((text[..end].to_owned(), &text[end..]));
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Some((name, rest)),
-        }
-    }
-}
-
-/// The elements of a one-dimensional array in PostgreSQL's text form.
-pub fn array_elements(text: &str) -> Vec<String> {
-    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or_default();
-    let mut elements = Vec::new();
-    let mut element = String::new();
-    let mut quoted = false;
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => element.extend(chars.next()),
-            '"' => quoted = !quoted,
-            ',' if !quoted => elements.push(std::mem::take(&mut element)),
-            c => element.push(c),
-        }
-    }
-    if !inner.is_empty() {
-        elements.push(element);
-    }
-    elements
-}
-
-/// Facet statements that follow the creation of a node.
+/// Facet statements that follow the creation of a node. One that takes the place of a live one gets from it what is
+/// not declared.
 pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
-    let mut changes = owner_change(kind, None, node);
-    changes.extend(comment_change(kind, None, node));
-    if let (Some(wanted), Some(grantable)) = (&node.grants, kind.grantable(node, scope.major)) {
-        let defaults = (scope.default_grants)(grantable.default_class, node.address.schema());
-        let owner = node.owner.as_deref().unwrap_or(&defaults.creator);
+    let defaults = |class: char| (scope.default_grants)(class, node.address.schema());
+    let whole = &inherited(node, scope.actual.get(&node.address));
+    // A new thing belongs to its creator.
+    let stays =
+        node.owner.is_none() && (kind.follows_owner(node) || whole.owner.as_deref() == Some(&*defaults('-').creator));
+    let mut changes = if stays { Vec::new() } else { owner_change(kind, None, whole) };
+    changes.extend(comment_change(kind, None, whole));
+    if let (Some(wanted), Some(grantable)) = (&whole.grants, kind.grantable(node, scope.major)) {
+        let defaults = defaults(grantable.default_class);
+        let owner = whole.owner.as_deref().unwrap_or(&defaults.creator);
         let start = start(&defaults, owner, &grantable);
         changes.extend(grant_changes(&start, wanted, &grantable, Some(owner), false));
     }
     changes
+}
+
+/// The node with the owner and the grants of the live one where it declares none.
+pub fn inherited(node: &Node, live: Option<&Node>) -> Node {
+    let mut node = node.clone();
+    if let Some(live) = live {
+        node.owner = node.owner.or_else(|| live.owner.clone());
+        node.grants = node.grants.or_else(|| live.grants.clone());
+    }
+    node
 }
 
 /// What is held on a new thing before anything is granted. An owner that is not mentioned holds everything.
@@ -435,27 +335,4 @@ fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>
         }
     }
     changes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn acls_are_read_as_printed() {
-        let on = Grantable {
-            on: "TABLE t".into(),
-            column: None,
-            privileges: &["select", "insert"],
-            default_class: 'r',
-            public: &[],
-        };
-        let (grants, foreign) = read_acl(Some("{own=ar/own,=r/own,\"\\\"o d\\\"\"\"=a*/own\",x=r/y}"), "own", &on);
-        assert_eq!(grants.0.get("public").map(Vec::len), Some(1));
-        assert!(!grants.0.contains_key("own"));
-        assert_eq!(foreign, ["x=r/y"]);
-        let (grants, _) = read_acl(Some("{\"\\\"o d\\\"=a*/own\"}"), "own", &on);
-        assert_eq!(grants.0.get("o d"), Some(&vec![Privilege { name: "insert".into(), grantable: true }]));
-        assert_eq!(read_acl(None, "own", &on).0, Grants::default());
-    }
 }

@@ -53,6 +53,37 @@ impl Form {
         }
     }
 
+    /// The form of what stands under a key; None if there is no such key.
+    pub fn under(&self, key: &str) -> Option<&Form> {
+        match self {
+            Self::Record(keys) => keys.iter().find(|k| k.name == key).map(|k| &k.form),
+            Self::Map(of) => Some(of),
+            Self::Either(forms) => forms.iter().find_map(|f| f.under(key)),
+            Self::Flag | Self::Number | Self::Text | Self::Name | Self::Names => None,
+            Self::Word(_) | Self::Sql(_) | Self::List(_) => None,
+        }
+    }
+
+    /// The form of each value in a list.
+    pub fn each(&self) -> Option<&Form> {
+        match self {
+            Self::List(of) => Some(of),
+            Self::Either(forms) => forms.iter().find_map(Self::each),
+            Self::Flag | Self::Number | Self::Text | Self::Name | Self::Names => None,
+            Self::Word(_) | Self::Sql(_) | Self::Map(_) | Self::Record(_) => None,
+        }
+    }
+
+    /// Whether a scalar here is SQL.
+    pub fn is_sql(&self) -> bool {
+        match self {
+            Self::Sql(_) | Self::Names => true,
+            Self::Either(forms) => forms.iter().any(Self::is_sql),
+            Self::Flag | Self::Number | Self::Text | Self::Name => false,
+            Self::Word(_) | Self::List(_) | Self::Map(_) | Self::Record(_) => false,
+        }
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Flag => "true or false".into(),
@@ -81,7 +112,9 @@ pub fn check_kind(kind: &dyn Kind, yaml: &Yaml, problems: &mut Vec<Problem>) {
         if let Some(form) = facet::form(kind, &key.text) {
             check(form, value, problems);
         }
-        for (section, child) in registry::child_sections(kind.name()).filter(|(s, _)| s.key == key.text) {
+        // Names of a view's columns, or what is said of them.
+        let own = kind.form().under(&key.text).is_some_and(|form| form.fits(value));
+        for (section, child) in registry::child_sections(kind.name()).filter(|(s, _)| s.key == key.text && !own) {
             check_section(section.many, child, value, problems);
         }
     }
@@ -135,9 +168,9 @@ fn check_with(
         (Form::Record(keys), Value::Map(entries)) => {
             for (key, value) in entries {
                 match keys.iter().find(|k| k.name == key.text) {
-                    Some(known) => check(&known.form, value, problems),
-                    None if extra(&key.text) => {}
-                    None => {
+                    Some(known) if known.form.fits(value) || !extra(&key.text) => check(&known.form, value, problems),
+                    _ if extra(&key.text) => {}
+                    _ => {
                         let names = keys.iter().map(|k| k.name).chain(extra_names.iter().copied());
                         problems.push(unknown_key(key, names));
                     }

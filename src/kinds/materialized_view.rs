@@ -88,12 +88,12 @@ impl Kind for MaterializedView {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let with: Option<Vec<String>> = row.try_get(at + 6)?;
+        let with: Option<Vec<String>> = row.try_get(at + 4)?;
         let mut spec = MaterializedViewSpec {
             body: Body::from_row(row, at + 1)?,
             with: with.unwrap_or_default(),
-            method: row.try_get(at + 7)?,
-            populated: row.try_get(at + 8)?,
+            method: row.try_get(at + 5)?,
+            populated: row.try_get(at + 6)?,
         };
         spec.with.sort();
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
@@ -103,7 +103,7 @@ impl Kind for MaterializedView {
         format!("MATERIALIZED VIEW {}", relation(&node.address))
     }
 
-    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+    fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<MaterializedViewSpec>() else { return Vec::new() };
         let MaterializedViewSpec { body, with, method, populated } = &spec;
         let mut sql = format!("CREATE MATERIALIZED VIEW {}", body.named(&node.address));
@@ -119,7 +119,7 @@ impl Kind for MaterializedView {
             .hazard_if(anew, Hazard::Rewrites, "its rows are computed anew")
             .hazard_if(anew, Hazard::BlocksReads, "nobody can read it until its rows are there again");
         let mut changes = vec![change];
-        changes.extend(body.settings_changes(None, &node.address, "MATERIALIZED VIEW"));
+        changes.extend(query::of_riders(riders, scope));
         changes
     }
 
@@ -147,7 +147,6 @@ impl Kind for MaterializedView {
             let change = Change::new(sql, Lock::AccessExclusive, on);
             changes.push(change.hazard_if(!populated, Hazard::BlocksReads, "nobody can read it until it is refreshed"));
         }
-        changes.extend(body.settings_changes(Some(&a.body), &new.address, "MATERIALIZED VIEW"));
         Alter::InPlace(changes)
     }
 

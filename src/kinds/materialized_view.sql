@@ -1,7 +1,7 @@
 select c.oid, c.relnamespace, 0, c.relowner, c.relacl::text,
        c.relname::text,
        pg_get_viewdef(c.oid),
-       a.names, a.types, a.defaults, a.comments,
+       a.names, a.types,
        case when c.reloptions is null and tc.reloptions is null then null
             else array(select o from unnest(c.reloptions) o union all select 'toast.' || o from unnest(tc.reloptions) o) end,
        case when am.amname <> 'heap' then am.amname::text end,
@@ -15,15 +15,12 @@ left join (
          array_agg(format_type(a.atttypid, a.atttypmod)
                    || case when a.attcollation <> t.typcollation and a.attcollation <> 0
                            then ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) else '' end
-                   order by a.attnum) as types,
-         array_agg(null::text) as defaults,
-         array_agg(s.description order by a.attnum) as comments
+                   order by a.attnum) as types
   from pg_attribute a
   join pg_class k on k.oid = a.attrelid
   join pg_type t on t.oid = a.atttypid
   left join pg_collation co on co.oid = a.attcollation
   left join pg_namespace cn on cn.oid = co.collnamespace
-  left join pg_description s on s.classoid = 'pg_class'::regclass and s.objoid = a.attrelid and s.objsubid = a.attnum
   where k.relnamespace = any ($1) and k.relkind = 'm' and a.attnum > 0 and not a.attisdropped
   group by a.attrelid
 ) a on a.attrelid = c.oid

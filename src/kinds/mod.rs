@@ -37,6 +37,7 @@ pub mod table;
 mod trigger;
 pub mod unique;
 mod view;
+mod view_column;
 
 pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
@@ -143,6 +144,11 @@ pub trait Kind: Sync {
     /// Whether its owner is always that of another thing, so that none is said.
     fn follows_owner(&self, node: &Node) -> bool {
         let _ = node;
+        false
+    }
+
+    /// Whether its parent brings it along, so that it need not be declared.
+    fn is_implied(&self) -> bool {
         false
     }
 

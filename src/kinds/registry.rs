@@ -20,6 +20,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &super::exclusion::Exclusion,
     &super::view::View,
     &super::materialized_view::MaterializedView,
+    &super::view_column::ViewColumn,
     &super::index::Index,
     &super::row::ReferenceRow,
     &super::foreign_key::ForeignKey,
@@ -64,4 +65,60 @@ pub fn roles(node: &Node) -> Vec<String> {
     roles.extend(node.owner.as_deref().map(str::to_owned));
     roles.extend(node.grants.iter().flat_map(|g| g.0.keys()).filter(|r| *r != "public").cloned());
     roles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kind_of_path, KINDS};
+    use crate::model::Address;
+
+    #[test]
+    fn every_path_reads_back_as_its_address() {
+        let odd = [
+            "",
+            " ",
+            "a",
+            "A b",
+            "a/b",
+            "/",
+            "\\",
+            "\\\\",
+            "a\\/b",
+            "\\u{41}",
+            "u{41}",
+            "new\nline",
+            "\u{7f}",
+            "\u{85}",
+            "é",
+            "🐘",
+            "a, b",
+            "f(a integer, b text)",
+            "\"",
+            "security",
+            "schema x",
+            "x/table y/column z",
+        ];
+        let mut names: Vec<String> = odd.map(str::to_owned).to_vec();
+        for kind in KINDS {
+            // What could be read as a kind of its own, or as the rest of a kind's name.
+            for words in [kind.name(), kind.name().split_once(' ').map_or("", |(_, rest)| rest)] {
+                names.extend(["", " ", " x", " \\x", "/x"].map(|end| format!("{words}{end}")));
+            }
+        }
+        let mut paths = std::collections::HashMap::new();
+        for kind in KINDS {
+            for name in &names {
+                for address in [
+                    Address::root(kind.name(), name),
+                    Address::root("schema", "app").child("table", name).child(kind.name(), name),
+                    Address::root(kind.name(), name).child("row", name).child("row security", ""),
+                ] {
+                    let path = address.path();
+                    assert_eq!(Address::parse(&path, kind_of_path), Some(address.clone()), "{path}");
+                    let other = paths.insert(path, address.clone());
+                    assert!(other.is_none_or(|other| other == address));
+                }
+            }
+        }
+    }
 }

@@ -38,10 +38,13 @@ fn value(text: &Option<String>) -> String {
     text.as_ref().map_or_else(|| "NULL".to_owned(), |t| literal(t))
 }
 
-/// The name of a row among its siblings: its key's values.
+/// The name of a row among its siblings: its key's values; of several, commas inside have a `\` before them.
 fn name_of(spec: &RowSpec) -> String {
     let values = spec.key.iter().map(|c| spec.values.get(c).cloned().flatten().unwrap_or_default());
-    values.collect::<Vec<_>>().join(", ")
+    if spec.key.len() == 1 {
+        return values.collect();
+    }
+    values.map(|v| v.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(", ")
 }
 
 /// The query that reads declared rows of a table: for each wanted row, its values as the server

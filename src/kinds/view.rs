@@ -28,7 +28,7 @@ static FORM: Form = Form::Record(&[
     query::WAS,
     query::QUERY,
     query::FILE,
-    query::VIEW_COLUMNS,
+    query::COLUMNS,
     Key { name: "security_invoker", form: Form::Flag, doc: "Reads with the rights of who asks (15 and later)." },
     Key { name: "security_barrier", form: Form::Flag, doc: "Holds rows back before conditions of who asks see them." },
     Key { name: "check_option", form: Form::Word(&["local", "cascaded"]), doc: "New rows must be in the view." },
@@ -132,7 +132,7 @@ impl Kind for View {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let options: Vec<String> = row.try_get::<_, Option<_>>(at + 6)?.unwrap_or_default();
+        let options: Vec<String> = row.try_get::<_, Option<_>>(at + 4)?.unwrap_or_default();
         let value =
             |name: &str| options.iter().filter_map(|o| o.split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v);
         // The server keeps a flag as it was written.
@@ -151,12 +151,12 @@ impl Kind for View {
         format!("VIEW {}", relation(&node.address))
     }
 
-    fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
+    fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<ViewSpec>() else { return Vec::new() };
         let before = scope.actual.get(&node.address).and_then(|live| live.spec.read::<ViewSpec>().ok());
         let change = Change::new(spec.statement("CREATE", &node.address), Lock::None, &[]);
         let mut changes = vec![spec.with_hazards(change, before.as_ref())];
-        changes.extend(spec.body.settings_changes(None, &node.address, "VIEW"));
+        changes.extend(query::of_riders(riders, scope));
         changes
     }
 
@@ -196,7 +196,6 @@ impl Kind for View {
         if let Some(last) = changes.pop() {
             changes.push(b.with_hazards(last, Some(&a)));
         }
-        changes.extend(b.body.settings_changes(Some(&a.body), &new.address, "VIEW"));
         Alter::InPlace(changes)
     }
 
@@ -229,7 +228,7 @@ mod tests {
 
     fn view(query: &str, columns: &[&str], security_invoker: bool) -> Node {
         let columns = columns.iter().map(|c| OutputColumn { name: (*c).to_owned(), ty: "integer".into() }).collect();
-        let body = Body { query: query.into(), columns, ..Body::default() };
+        let body = Body { query: query.into(), columns };
         let spec = ViewSpec { body, security_invoker, ..ViewSpec::default() };
         Node::new(Address::root("schema", "app").child("view", "v"), Spec::of(&spec))
     }

@@ -9,6 +9,10 @@ use std::sync::Arc;
 
 const SEPARATOR: char = '\0';
 
+/// Kinds whose name is the beginning of another kind's, and what that goes on with. In a path, a name that begins so
+/// is written with a `\` before it.
+const GOES_ON: &[(&str, &str)] = &[("row", "security ")];
+
 /// A path of (kind, name) segments. Ordered like the tree: a parent comes right before its children.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(Arc<str>);
@@ -101,7 +105,7 @@ impl Address {
     }
 
     /// The full form that files hold: `schema app/table orders/column total`. In names, `/` and
-    /// `\` are written with a `\` before them, and control characters as `\u{..}`.
+    /// `\` are written with a `\` before them, and control characters as `\u{..}`. No two addresses have one path.
     pub fn path(&self) -> String {
         let mut path = String::with_capacity(self.0.len());
         for (kind, name) in self.segments() {
@@ -110,6 +114,9 @@ impl Address {
             }
             path.push_str(kind);
             path.push(' ');
+            if GOES_ON.iter().any(|(of, rest)| *of == kind && name.starts_with(rest)) {
+                path.push('\\');
+            }
             for c in name.chars() {
                 match c {
                     '/' | '\\' => path.extend(['\\', c]),

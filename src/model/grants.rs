@@ -18,3 +18,25 @@ pub struct Privilege {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Grants(pub BTreeMap<String, Vec<Privilege>>);
+
+/// A grant that another role than the owner made: only that role can take it back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ForeignGrant {
+    pub grantor: String,
+    pub grantee: String,
+    pub privileges: Vec<Privilege>,
+    /// As PostgreSQL prints it: `clerk=r/reader`.
+    pub printed: String,
+}
+
+impl ForeignGrant {
+    /// Whether it gives the privilege.
+    pub fn has(&self, privilege: &str) -> bool {
+        self.privileges.iter().any(|p| p.name == privilege)
+    }
+
+    /// Whether it gives the privilege with grant option.
+    pub fn has_option(&self, privilege: &str) -> bool {
+        self.privileges.iter().any(|p| p.name == privilege && p.grantable)
+    }
+}

@@ -6,5 +6,5 @@ mod grants;
 mod node;
 
 pub use address::Address;
-pub use grants::{Grants, Privilege};
+pub use grants::{ForeignGrant, Grants, Privilege};
 pub use node::{Hints, Model, Node, Spec};

@@ -8,7 +8,7 @@ use super::rename::{moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::relation::relation;
-use crate::kinds::{Change, Hazard, Lock, Scope};
+use crate::kinds::{facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Model, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -156,7 +156,9 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         sizes: &sizes,
         default_grants: &default_grants,
     };
-    let fates = fates(&scope, input.unmanaged)?;
+    let unmanaged =
+        input.unmanaged.moved(&|address| renames.iter().fold(address.clone(), |at, r| at.moved(&r.from, &r.to)));
+    let fates = fates(&scope, &unmanaged)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
     touched.extend(renames.iter().map(|r| r.from.clone()));
@@ -235,9 +237,9 @@ impl State {
             }
             Verb::Create | Verb::Alter => {
                 for address in op.riders.iter().chain([&op.address]) {
-                    let old = actual.get(address).filter(|_| !self.gone.contains(address));
                     if let Some(new) = desired.get(address) {
-                        self.made.insert(address.clone(), merged(old, new));
+                        let anew = self.gone.contains(address);
+                        self.made.insert(address.clone(), merged(actual.get(address), new, anew));
                     }
                 }
             }
@@ -253,12 +255,10 @@ impl State {
     }
 }
 
-/// The desired node with the facets that it leaves unmanaged as they are.
-fn merged(old: Option<&Node>, new: &Node) -> Node {
-    let mut node = new.clone();
-    if let Some(old) = old {
-        node.owner = node.owner.or_else(|| old.owner.clone());
-        node.grants = node.grants.or_else(|| old.grants.clone());
+/// The desired node with the facets that it leaves unmanaged as they are, even if it is made anew.
+fn merged(old: Option<&Node>, new: &Node, anew: bool) -> Node {
+    let mut node = facet::inherited(new, old);
+    if let Some(old) = old.filter(|_| !anew) {
         node.order = old.order;
     }
     // What became of labels is asked again on the way back.

@@ -4,7 +4,7 @@
 //! place, it is taken down and put up again if it stands in the way. A table is never recreated, and
 //! nothing unmanaged is ever touched: then the plan is refused and the chain shown.
 
-use crate::catalog::{Unmanaged, GRANTS_ON_COLUMN};
+use crate::catalog::{Dependent, Unmanaged};
 use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
@@ -47,10 +47,10 @@ pub type Fates<'a> = BTreeMap<Address, Fate<'a>>;
 
 /// Decides all fates. Errors: what cannot be done without touching what must not be touched.
 pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged) -> Result<Fates<'a>> {
-    let mut expansion = Expansion { scope, fates: BTreeMap::new(), queue: VecDeque::new(), refusals: Vec::new() };
+    let mut expansion =
+        Expansion { scope, unmanaged, fates: BTreeMap::new(), queue: VecDeque::new(), refusals: Vec::new() };
     expansion.start();
-    let users = users(scope);
-    expansion.spread(&users, unmanaged);
+    expansion.spread(&users(scope));
     let Expansion { fates, refusals, .. } = expansion;
     if refusals.is_empty() {
         Ok(fates)
@@ -72,6 +72,7 @@ fn users<'a>(scope: &Scope<'a>) -> HashMap<&'a Address, Vec<&'a Node>> {
 
 struct Expansion<'s, 'a> {
     scope: &'s Scope<'a>,
+    unmanaged: &'s Unmanaged,
     fates: Fates<'a>,
     queue: VecDeque<(Address, Cause, Vec<Address>)>,
     refusals: Vec<String>,
@@ -94,6 +95,8 @@ impl<'a> Expansion<'_, 'a> {
             };
             let kind = kinds::kind_of(&new.address);
             let facets = facet::alter(kind, old, new, self.scope);
+            let foreign = |on: &Address| self.unmanaged.grants.get(on).map_or(&[][..], Vec::as_slice);
+            self.refusals.extend(facet::hanging(old, new, self.scope, &foreign));
             let alter = if delta.spec { kind.alter(old, new, self.scope) } else { Alter::InPlace(Vec::new()) };
             let mut follow = |cause| self.queue.push_back((new.address.clone(), cause, Vec::new()));
             let fate = match alter {
@@ -133,16 +136,19 @@ impl<'a> Expansion<'_, 'a> {
         }
     }
 
-    fn spread(&mut self, users: &HashMap<&'a Address, Vec<&'a Node>>, unmanaged: &Unmanaged) {
+    fn spread(&mut self, users: &HashMap<&'a Address, Vec<&'a Node>>) {
         while let Some((below, cause, chain)) = self.queue.pop_front() {
             let mut chain = chain;
             chain.push(below.clone());
-            for what in unmanaged.get(&below).into_iter().flatten() {
-                // What PostgreSQL rebuilds by itself when a type changes does not stand in the way.
-                let rebuilt = ["index ", "constraint ", "default value "].iter().any(|p| what.starts_with(p));
-                let falls = what.starts_with(GRANTS_ON_COLUMN) && matches!(self.fates.get(&below), Some(Fate::Drop(_)));
-                if !falls && (cause != Cause::Rebuilt || !rebuilt) {
+            for Dependent { what, remade } in self.unmanaged.dependents.get(&below).into_iter().flatten() {
+                if cause != Cause::Rebuilt || !remade {
                     self.refuse(&chain, &format!("{what}, which is not managed, depends on it"));
+                }
+            }
+            let falls = matches!(self.fates.get(&below), Some(Fate::Drop(_)));
+            for grant in self.unmanaged.grants.get(&below).into_iter().flatten() {
+                if cause != Cause::Rebuilt && !falls {
+                    self.refuse(&chain, &format!("the grant {} on it would be lost", grant.printed));
                 }
             }
             if cause == Cause::Replaced {

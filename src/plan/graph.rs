@@ -158,8 +158,8 @@ fn create<'a>(
     riders.sort_by_key(|(child, _)| (kinds::rank(child.address.kind()), child.order));
     let written: Vec<&Node> = riders.iter().map(|(child, lesser)| lesser.as_ref().unwrap_or(child)).collect();
     let mut changes = kind.create(early.as_ref().unwrap_or(new), &written, scope);
-    // What is created by an operation on something else has nothing to be changed yet.
-    if !changes.is_empty() {
+    // What is created by an operation on something else has nothing to be changed yet, unless that is its parent's.
+    if !changes.is_empty() || kind.is_implied() {
         changes.extend(facet::create(kind, new, scope));
     }
     for (child, _) in &riders {

@@ -8,6 +8,7 @@ pub mod foreign_key;
 mod fragment;
 pub mod name;
 mod parser;
+pub mod placeholder;
 pub mod predicate;
 mod quote;
 mod references;

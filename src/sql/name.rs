@@ -5,8 +5,8 @@ use super::parser;
 /// Bytes that an identifier may have (NAMEDATALEN - 1).
 pub const LONGEST: usize = 63;
 
-/// Splits `schema.name` or `name` as SQL reads it: unquoted parts fold to lower case. None if the
-/// text is not such a name.
+/// Splits `schema.name` or `name` as SQL reads it: unquoted parts fold to lower case, which PostgreSQL does to
+/// nothing but ASCII where characters have several bytes. None if the text is not such a name.
 pub fn split(text: &str) -> Option<(Option<String>, String)> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
@@ -34,7 +34,7 @@ pub fn split(text: &str) -> Option<(Option<String>, String)> {
             if !starts || !word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$') {
                 return None;
             }
-            (word.to_lowercase(), &rest[end..])
+            (word.to_ascii_lowercase(), &rest[end..])
         };
         if part.is_empty() || part.contains('\0') {
             return None;
@@ -182,6 +182,7 @@ mod tests {
         let cases = [
             ("orders", Some((None, "orders"))),
             ("App.Orders", Some((Some("app"), "orders"))),
+            ("ÄRGER", Some((None, "Ärger"))),
             ("\"My \"\"S\"\"\".\"O.d\"", Some((Some("My \"S\""), "O.d"))),
             ("a.b.c", None),
             ("a b", None),

@@ -169,12 +169,14 @@ alter view v alter column name set default 'x # y';
 comment on view v is 'off';
 comment on column v.name is 'a column: of a view';
 grant select on v to reader;
+grant select (id), update (name) on v to writer; grant insert ("a: b") on v to public;
 alter view over owner to writer;
 create materialized view mv as select feeling, count(*) as n from people group by feeling with no data;
 create unique index mv_feeling on mv (feeling);
 create materialized view app."M V" with (fillfactor = 90) as select 1 as one;
 create index "m i" on app."M V" (one);
 comment on materialized view mv is '0x1F';
+grant select (n) on mv to writer with grant option;
 comment on index mv_feeling is '2024-01-01';
 
 -- What newer servers have.

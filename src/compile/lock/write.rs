@@ -2,7 +2,7 @@
 
 use super::line::{self, starts_block, Locked};
 use super::{spec_digest, Header, LockedSettings, Seal, SourceLine, SourceState, FORMAT};
-use crate::declare::{Common, Source, Sources};
+use crate::declare::{Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What a lock is written from, besides the nodes.
 pub struct Origin<'a> {
     pub sources: &'a Sources,
-    pub common: &'a Common,
+    pub basis: &'a Basis,
     pub settings: LockedSettings,
     /// Read from a live database and never compiled.
     pub adopted: bool,
@@ -53,7 +53,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
         pgplumb_lock: FORMAT,
         majors,
         settings: origin.settings.clone(),
-        common: origin.common.digest.clone(),
+        basis: origin.basis.digest.clone(),
         adopted: origin.adopted,
         seal: String::new(),
     };
@@ -65,7 +65,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
         let state = SourceState {
             source: path.clone(),
             digest: digest.clone(),
-            common: origin.common.files.contains(path),
+            basis: origin.basis.files.contains(path),
             seal: seals.remove(path.as_str()).unwrap_or_default().text(),
             uses: uses.get(path.as_str()).map(|u| u.iter().cloned().collect()).unwrap_or_default(),
         };

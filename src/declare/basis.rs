@@ -9,16 +9,16 @@ use std::path::Path;
 
 /// Which files hold settings or templates, and what they say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Common {
+pub struct Basis {
     /// Paths below the root, sorted.
     pub files: Vec<String>,
     /// Of the settings and templates themselves: where they stand and how they are laid out does not count.
     pub digest: String,
 }
 
-impl Common {
+impl Basis {
     pub fn of(trees: &[Yaml], root: &Path) -> Self {
-        let mut common = Self::default();
+        let mut basis = Self::default();
         let mut hasher = blake3::Hasher::new();
         for tree in trees {
             let before = hasher.count();
@@ -27,12 +27,12 @@ impl Common {
                 digest(value, &mut hasher);
             }
             if hasher.count() > before {
-                common.files.push(relative(root, &tree.pos.file));
+                basis.files.push(relative(root, &tree.pos.file));
             }
         }
-        common.files.sort();
-        common.digest = super::files::short(&hasher.finalize());
-        common
+        basis.files.sort();
+        basis.digest = super::files::short(&hasher.finalize());
+        basis
     }
 }
 
