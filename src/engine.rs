@@ -4,6 +4,7 @@
 pub use crate::catalog::Live;
 use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Wanted};
 use crate::compile::lock::{self, Lock, LockedSettings};
+use crate::compile::surroundings::{self, Stubs};
 use crate::compile::{self, Place, Scratch};
 use crate::declare::{self, files, Declaration, Source, Sources};
 use crate::error::{Error, Result};
@@ -16,6 +17,8 @@ pub struct Choices<'a> {
     /// The declaration: a file or a directory.
     pub declaration: PathBuf,
     pub scratch: Place,
+    /// The database that the run is about, which knows what the declaration does not own.
+    pub target: Option<&'a Target>,
     /// Fail rather than compile when the lock is stale.
     pub locked: bool,
     /// The environment, for connections.
@@ -103,11 +106,13 @@ fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
 /// Compiles the declaration for majors and writes the lock; the model of the first is returned. Majors that
 /// a fresh lock holds already are kept.
 pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
-    let declaration = declare::read(&choices.declaration)?;
+    let mut declaration = declare::read(&choices.declaration)?;
     let path = lock::path_of(&choices.declaration);
     let mut models: BTreeMap<u32, Model> = BTreeMap::new();
     // A lock that cannot be read is replaced.
-    if let Ok(Some(old)) = Lock::read(&path) {
+    let old = Lock::read(&path).ok().flatten();
+    let stubs = surround(&mut declaration, choices, old.as_ref()).await?;
+    if let Some(old) = old.filter(|old| old.header.settings.stubs == stubs) {
         if old.stale(&declaration.sources).is_empty() {
             for major in old.header.majors.iter().filter(|m| !majors.contains(m)) {
                 models.insert(*major, old.model(*major, true)?);
@@ -121,6 +126,7 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
         schemas: declaration.settings.schemas.clone(),
         ignore: declaration.settings.ignore.clone(),
         tenancy: declaration.settings.tenancy.clone(),
+        stubs,
     };
     let text = lock::write(&models, &declaration.sources, settings.clone())?;
     let wrote_lock = match lock::store(&path, &text) {
@@ -135,6 +141,15 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
     Ok(Desired { model, settings, wrote_lock })
 }
 
+/// Adds to the declaration what it refers to and does not own.
+async fn surround(declaration: &mut Declaration, choices: &Choices<'_>, old: Option<&Lock>) -> Result<Stubs> {
+    let target = match choices.target {
+        Some(target) if !declaration.foreign.is_empty() => Some(Session::open(target).await?),
+        Some(_) | None => None,
+    };
+    surroundings::complete(declaration, target.as_ref(), old.map(|old| &old.header.settings.stubs)).await
+}
+
 async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u32) -> Result<Model> {
     if declaration.settings.postgres > major {
         let message =
@@ -144,6 +159,7 @@ async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u3
     let extensions: Vec<String> = declaration
         .drafts
         .iter()
+        .chain(&declaration.external)
         .filter(|d| d.node.address.kind() == "extension")
         .map(|d| d.node.address.name().to_owned())
         .collect();

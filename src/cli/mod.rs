@@ -104,9 +104,11 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     // What changes a database ends its transaction in an orderly way itself.
     let orderly = matches!(&cli.command, Command::Apply(_) | Command::Rollback(_));
     runtime.block_on(async {
-        tokio::select! {
+        let result = tokio::select! {
             result = command => result,
             () = crate::apply::interrupted(), if !orderly => Err(Error::new("interrupted")),
-        }
+        };
+        crate::compile::abandon().await;
+        result
     })
 }

@@ -1,8 +1,9 @@
 //! Runs what a model or a declaration creates in a scratch database, in the order that plans use.
 
 use super::mistakes::{Failure, Mistakes};
+use super::Room;
 use crate::catalog::{Session, Surroundings, Unmanaged};
-use crate::declare::Declaration;
+use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node, Spec};
@@ -11,9 +12,14 @@ use crate::sql::Ident;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-/// Roles that drafts name: they must exist before grants and policies can name them.
+/// What to do where scratch may not do what a superuser may.
+const NO_RIGHTS: &str = "what is declared has no superuser's rights in scratch; where it needs them to be \
+                         defined, name a server of your own with `--scratch URL`, as a superuser there";
+
+/// Roles that what is built names: they must exist before policies can name them. Owners and grantees are
+/// not needed, because nobody is made an owner in scratch, and nothing is granted.
 pub fn roles(drafts: &[Draft]) -> Vec<String> {
-    let roles: BTreeSet<String> = drafts.iter().flat_map(|d| kinds::roles(&d.node)).collect();
+    let roles: BTreeSet<String> = drafts.iter().flat_map(|d| kinds::roles(&bare(&d.node))).collect();
     roles.into_iter().collect()
 }
 
@@ -53,12 +59,13 @@ fn close(value: &mut Value, open: &[&str]) {
 }
 
 /// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
-pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Result<()> {
-    let nodes = Model::new(model.nodes().iter().map(bare).collect());
-    prepare(session, schemas).await?;
+pub async fn model(session: &Room, model: &Model, settings: &Settings) -> Result<()> {
+    let (nodes, later) = session.within_limits(Model::new(model.nodes().iter().map(bare).collect()));
+    prepare(session, &settings.schemas).await?;
+    let given = session.given().await?;
     session.client.batch_execute("BEGIN").await?;
     for step in operations(&nodes, session.major)? {
-        if is_given(&step) {
+        if given.contains(&step.at) {
             continue;
         }
         for sql in &step.sql {
@@ -69,12 +76,8 @@ pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Resu
             })?;
         }
     }
-    Ok(session.client.batch_execute("COMMIT").await?)
-}
-
-/// `public` is there in every new database.
-fn is_given(step: &plan::Step) -> bool {
-    step.at == "schema public"
+    session.client.batch_execute("COMMIT").await?;
+    session.complete(&later, settings, None).await
 }
 
 async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
@@ -85,8 +88,9 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
 }
 
 /// Builds drafts. All independent mistakes are reported, each where it was written.
-pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> {
+pub async fn drafts(session: &Room, declaration: &Declaration) -> Result<()> {
     let whole = Model::new(declaration.drafts.iter().map(|d| closed(d, bare(&d.node))).collect());
+    let (whole, later) = session.within_limits(whole);
     prepare(session, &declaration.settings.schemas).await?;
     let mut mistakes = Mistakes::default();
     loop {
@@ -94,7 +98,8 @@ pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> 
         session.client.batch_execute("BEGIN").await?;
         let failures = attempt(session, declaration, &model).await?;
         if failures.is_empty() && mistakes.is_empty() {
-            return Ok(session.client.batch_execute("COMMIT").await?);
+            session.client.batch_execute("COMMIT").await?;
+            return session.complete(&later, &declaration.settings, Some(declaration)).await;
         }
         session.client.batch_execute("ROLLBACK").await?;
         if !mistakes.note(failures, &model) {
@@ -104,10 +109,12 @@ pub async fn drafts(session: &Session, declaration: &Declaration) -> Result<()> 
 }
 
 /// Builds as much of a model as can be built; what the server refused.
-async fn attempt(session: &Session, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
+async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
     let settings = &declaration.settings;
+    let given = session.given().await?;
     let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    let mut waiting: Vec<plan::Step> = operations(model, session.major)?.into_iter().filter(|s| !is_given(s)).collect();
+    let mut waiting = operations(model, session.major)?;
+    waiting.retain(|step| !given.contains(&step.at));
     let mut done_before = usize::MAX;
     let mut refused = Vec::new();
     // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
@@ -173,20 +180,21 @@ async fn culprit(
     Ok(None)
 }
 
+/// Where names without a schema are looked for, in SQL.
+pub fn search_path(home: &str, settings: &Settings) -> String {
+    let schemas = std::iter::once(home).chain(settings.schemas.iter().map(String::as_str)).chain(["public"]);
+    schemas.filter(|s| !s.is_empty()).map(|s| Ident(s).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// Runs a step under the names that its schema sees; on failure, the statement and the server's error.
 async fn run(
     session: &Session,
     step: &plan::Step,
     home: &str,
-    settings: &crate::declare::Settings,
+    settings: &Settings,
 ) -> Result<Option<(String, tokio_postgres::Error)>> {
-    let path: Vec<String> = std::iter::once(home)
-        .chain(settings.schemas.iter().map(String::as_str))
-        .chain(["public"])
-        .filter(|s| !s.is_empty())
-        .map(|s| Ident(s).to_string())
-        .collect();
-    session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {}", path.join(", "))).await?;
+    let path = search_path(home, settings);
+    session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {path}")).await?;
     for sql in &step.sql {
         if let Err(error) = session.client.batch_execute(sql).await {
             if error.as_db_error().is_none() {
@@ -274,6 +282,9 @@ fn failure(
     };
     let mut problem = Problem::new(&pos, format!("{words}: {message}"));
     problem.hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
+    if error.code() == Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) && problem.hint.is_none() {
+        problem = problem.hint(NO_RIGHTS);
+    }
     Failure { of: step.at.clone(), culprit, message, problem }
 }
 

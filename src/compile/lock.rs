@@ -4,6 +4,7 @@
 //! in its `pg`, or for all of the header if it has none. With a fresh lock nothing has to be compiled;
 //! fresh means that the sources' digests are those of the header.
 
+use super::surroundings::Stubs;
 use crate::declare::{Source, Sources, Tenancy};
 use crate::error::{Error, Result};
 use crate::model::{Address, Grants, Hints, Model, Node, Spec};
@@ -39,6 +40,9 @@ pub struct LockedSettings {
     pub ignore: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<Tenancy>,
+    /// What it refers to and does not own, as it was found on a target.
+    #[serde(default, skip_serializing_if = "Stubs::is_empty")]
+    pub stubs: Stubs,
 }
 
 /// One thing. Order of fields: what is compared first.

@@ -9,11 +9,12 @@ pub mod lock;
 mod mistakes;
 mod scratch;
 pub mod server;
+pub mod surroundings;
 
-pub use scratch::{Place, Scratch};
+pub use scratch::{abandon, Place, Room, Scratch};
 
 use crate::catalog::{self, Wanted};
-use crate::declare::Declaration;
+use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Result};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
@@ -30,12 +31,15 @@ const ROUNDS: usize = 4;
 /// What the server refuses, at the place in the YAML that caused it; prints that never settle.
 pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress: &dyn Fn(&str)) -> Result<Model> {
     let drafts = &declaration.drafts;
+    let of = |kind: &'static str| drafts.iter().map(|d| &d.node).filter(move |n| n.address.kind() == kind);
     let wanted = Wanted {
         schemas: declaration.settings.schemas.clone(),
         ignore: declaration.settings.ignore.clone(),
-        rows: drafts.iter().filter(|d| d.node.address.kind() == "row").map(|d| d.node.clone()).collect(),
-        extensions: None,
+        rows: of("row").cloned().collect(),
+        // Others' extensions are there too.
+        extensions: Some(of("extension").map(|node| node.address.name().to_owned()).collect()),
     };
+    scratch.surround(declaration);
     scratch.roles(&build::roles(drafts)).await?;
     progress(&format!("building {} declared things in scratch", drafts.len()));
     let session = scratch.database().await?;
@@ -46,7 +50,7 @@ pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress:
     loop {
         progress(&format!("feeding prints back, round {}", earlier.len() + 1));
         let session = scratch.database().await?;
-        build::model(&session, &last, &declaration.settings.schemas).await?;
+        build::model(&session, &last, &declaration.settings).await?;
         let again = read(&session, &wanted).await?;
         drop(session);
         let settled = same_specs(&last, &again);
@@ -64,15 +68,15 @@ pub async fn compile(declaration: &Declaration, scratch: &mut Scratch, progress:
     if model.nodes().iter().any(|n| n.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
         let session = scratch.database().await?;
-        model = old_names(&session, model, &wanted, &declaration.settings.schemas).await?;
+        model = old_names(&session, model, &wanted, &declaration.settings).await?;
     }
     Ok(model)
 }
 
 /// What the server prints while declared renames are still to be done: with the declared ones taken back,
 /// and with the names that follow them taken back too.
-async fn old_names(session: &catalog::Session, model: Model, wanted: &Wanted, schemas: &[String]) -> Result<Model> {
-    build::model(session, &model, schemas).await?;
+async fn old_names(session: &Room, model: Model, wanted: &Wanted, settings: &Settings) -> Result<Model> {
+    build::model(session, &model, settings).await?;
     let (declared, following) = backwards(&model);
     let mut prints: HashMap<Address, Vec<(String, String)>> = HashMap::new();
     let mut undone: Vec<(Address, Address)> = Vec::new();

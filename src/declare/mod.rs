@@ -2,17 +2,22 @@
 //!
 //! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
 
+mod external;
 pub mod files;
+mod foreign;
 mod references;
 mod schema;
 mod settings;
 mod template;
 pub mod write;
 
+pub use external::{Outline, Written};
 pub use files::{Source, Sources};
+pub use foreign::{extension_schema, may_be_ignored, Foreign};
 pub use schema::json_schema;
 pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
 
+pub use self::references::Names;
 use self::references::Unread;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
@@ -26,22 +31,33 @@ use std::path::Path;
 pub struct Declaration {
     pub settings: Settings,
     pub drafts: Vec<Draft>,
+    /// What is not owned: declared as such, or found elsewhere since.
+    pub external: Vec<Draft>,
+    /// What the drafts refer to and nobody declared.
+    pub foreign: Vec<Foreign>,
     pub sources: Sources,
+}
+
+/// What reading found wrong, and what it could not read because of that.
+#[derive(Default)]
+struct Reading {
+    problems: Vec<Problem>,
+    unread: Unread,
 }
 
 /// Reads a file or a directory tree of files. Errors: all mistakes found, together.
 pub fn read(path: &Path) -> Result<Declaration> {
-    let mut problems = Vec::new();
-    let (mut sources, trees) = files::load(path, &mut problems)?;
-    let mut unread = Unread::default();
-    unread.all |= !problems.is_empty();
-    let settings = Settings::read(&trees, &mut problems);
+    let mut reading = Reading::default();
+    let (mut sources, trees) = files::load(path, &mut reading.problems)?;
+    reading.unread.all |= !reading.problems.is_empty();
+    let settings = Settings::read(&trees, &mut reading.problems);
     let mut out = Drafts::new(settings.schemas.clone());
     out.root = sources.root.clone();
-    let before = problems.len();
-    let sections = merge(&trees, &mut problems);
-    unread.all |= problems.len() > before;
-    let templates = template::collect(&sections, &mut problems);
+    let before = reading.problems.len();
+    let elsewhere: Vec<&str> = settings::keys().chain([external::KEY]).collect();
+    let sections = merge(trees.iter(), &elsewhere, &["templates"], &mut reading.problems);
+    reading.unread.all |= reading.problems.len() > before;
+    let templates = template::collect(&sections, &mut reading.problems);
     for schema in &settings.schemas {
         if !sections.iter().any(|(key, name, _)| key == "schema" && name.text == *schema) {
             let pos = settings.pos.clone().unwrap_or_else(|| sources.start());
@@ -55,45 +71,63 @@ pub fn read(path: &Path) -> Result<Declaration> {
             );
         }
     }
-    for (section, kind) in kinds::child_sections("") {
-        for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
-            out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
-            let known = problems.len() + out.problems.len();
-            let stamped = if kind.name() == "table" {
-                template::stamp(&templates, name, yaml, &settings, &mut problems)
-            } else {
-                None
-            };
-            let yaml = stamped.as_ref().unwrap_or(yaml);
-            let before = problems.len();
-            form::check_name(name, &mut problems);
-            form::check_kind(kind, yaml, &mut problems);
-            if problems.len() == before {
-                declare_one(Some(kind), None, name, yaml, &settings, &mut out);
-            }
-            if problems.len() + out.problems.len() > known {
-                unread.note(&name.text);
-            }
-        }
-    }
+    declare_sections(&sections, &templates, &settings, &mut out, &mut reading);
     sources.add_bodies(&out.files);
-    problems.append(&mut out.problems);
+    reading.problems.append(&mut out.problems);
     let mut drafts = out.list;
-    check_names(&drafts, &settings, &mut problems);
-    references::resolve(&mut drafts, &settings, &unread, &mut problems);
+    let (mut external, files) = external::read(&trees, &templates, &settings, &sources.root, &mut reading);
+    sources.add_bodies(&files);
+    let Reading { mut problems, unread } = reading;
+    check_names(&drafts, &|address| not_owned(address, &settings), &mut problems);
+    let foreign = references::resolve(&mut drafts, &mut external, &settings, &unread, &mut problems);
     if problems.is_empty() {
-        return Ok(Declaration { settings, drafts, sources });
+        return Ok(Declaration { settings, drafts, external, foreign, sources });
     }
     problems.sort();
     problems.dedup();
     Err(Error::Declaration(problems))
 }
 
+/// Declares all that stands in sections.
+fn declare_sections(
+    sections: &Sections,
+    templates: &template::Templates,
+    settings: &Settings,
+    out: &mut Drafts,
+    reading: &mut Reading,
+) {
+    let Reading { problems, unread } = reading;
+    for (section, kind) in kinds::child_sections("") {
+        for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
+            out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
+            let known = problems.len() + out.problems.len();
+            let stamped =
+                if kind.name() == "table" { template::stamp(templates, name, yaml, settings, problems) } else { None };
+            let yaml = stamped.as_ref().unwrap_or(yaml);
+            let before = problems.len();
+            form::check_name(name, problems);
+            form::check_kind(kind, yaml, problems);
+            if problems.len() == before {
+                declare_one(Some(kind), None, name, yaml, settings, out);
+            }
+            if problems.len() + out.problems.len() > known {
+                unread.note(&name.text);
+            }
+        }
+    }
+}
+
 /// Key, name and what was written, over all files.
 type Sections = Vec<(String, Scalar, Yaml)>;
 
-/// Brings the sections of all files together; a name that stands twice is a mistake.
-fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
+/// Brings the sections of all trees together; a name that stands twice is a mistake. Keys that are read
+/// `elsewhere` are passed over; `more` are sections besides those of the kinds.
+fn merge<'a>(
+    trees: impl Iterator<Item = &'a Yaml>,
+    elsewhere: &[&str],
+    more: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Sections {
     let mut sections: Sections = Vec::new();
     let mut seen: HashMap<(String, String), crate::error::Pos> = HashMap::new();
     let known: Vec<&str> = kinds::child_sections("").map(|(s, _)| s.key).collect();
@@ -102,11 +136,11 @@ fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
             problems.push(Problem::new(&tree.pos, "a declaration is a map with keys such as `tables`"));
         }
         for (key, value) in tree.entries() {
-            if settings::is_key(&key.text) {
+            if elsewhere.contains(&key.text.as_str()) {
                 continue;
             }
-            if key.text != "templates" && !known.contains(&key.text.as_str()) {
-                let all = known.iter().copied().chain(settings::keys()).chain(["templates"]);
+            if !known.iter().chain(more).any(|known| *known == key.text) {
+                let all = known.iter().chain(elsewhere).chain(more).copied();
                 problems.push(form::unknown_key(key, all));
                 continue;
             }
@@ -192,8 +226,23 @@ fn declare_one(
     }
 }
 
-/// Names that PostgreSQL would cut, and two things in one name space.
-fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem>) {
+/// Why an address has no place outside of `external`.
+fn not_owned(address: &Address, settings: &Settings) -> Option<(String, String)> {
+    let owned = settings.schemas.iter().any(|schema| schema == address.schema());
+    (!owned).then(|| {
+        let message = format!("{address} is in a schema that this declaration does not own");
+        let owned = settings.schemas.join(", ");
+        (message, format!("owned: {owned}; add it under `schemas`, or put the thing under `external`"))
+    })
+}
+
+/// Names that PostgreSQL would cut, and two things in one name space; `misplaced` says why an address has no place
+/// here, and what to do.
+fn check_names(
+    drafts: &[Draft],
+    misplaced: &dyn Fn(&Address) -> Option<(String, String)>,
+    problems: &mut Vec<Problem>,
+) {
     let mut taken: HashMap<(String, String), &Draft> = HashMap::new();
     for draft in drafts {
         let address = &draft.node.address;
@@ -205,10 +254,8 @@ fn check_names(drafts: &[Draft], settings: &Settings, problems: &mut Vec<Problem
             let problem = Problem::new(&draft.pos, format!("the name `{name}` has {} bytes", name.len()));
             problems.push(problem.hint(format!("PostgreSQL cuts names to {LONGEST} bytes: choose a shorter one")));
         }
-        if !address.schema().is_empty() && !settings.schemas.iter().any(|s| s == address.schema()) {
-            let problem =
-                Problem::new(&draft.pos, format!("{address} is in a schema that this declaration does not own"));
-            problems.push(problem.hint(format!("owned: {}; add it under `schemas`", settings.schemas.join(", "))));
+        if let Some((message, hint)) = misplaced(address).filter(|_| !address.schema().is_empty()) {
+            problems.push(Problem::new(&draft.pos, message).hint(hint));
         }
         let own = ("address".to_owned(), address.path());
         for slot in kinds::kind_of(address).slots(&draft.node).into_iter().chain([own]) {

@@ -16,4 +16,4 @@ pub use columns::columns;
 pub use fragment::{Fragment, Mistake, Shape};
 pub use parser::tokens;
 pub use quote::{literal, qualified, Ident};
-pub use references::{qualify, references, Reference, Space};
+pub use references::{mentions, qualify, references, Reference, Space};

@@ -11,6 +11,10 @@ pub enum Space {
     Relation,
     Function,
     Type,
+    /// Operators, operator classes and collations.
+    Other,
+    /// Schemas themselves.
+    Schema,
 }
 
 /// A name in a fragment.
@@ -77,12 +81,22 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
             {
                 push_name(names, Space::Type, offset, found);
                 push_sequence(map, found);
+            } else if let (Some(names), true) = (map.get("name").and_then(Value::as_array), map.contains_key("lexpr")) {
+                // `OPERATOR(s.=)`; a bare operator tells nothing of its schema.
+                if names.len() > 1 {
+                    push_name(names, Space::Other, offset, found);
+                }
             } else if map.contains_key("ctematerialized") {
                 ctes.extend(text("ctename"));
             } else if let Some(name) = map.get("Sval").and_then(|v| v.get("sval")).and_then(Value::as_str) {
                 // A string constant may name a sequence or table, as in nextval('s.q').
                 if let Some((schema, name)) = super::name::split(name) {
                     found.push(Reference { space: Space::Relation, schema, name, offset: None });
+                }
+            }
+            for key in ["opclass", "collation", "collname"] {
+                if let Some(names) = map.get(key).and_then(Value::as_array) {
+                    push_name(names, Space::Other, offset, found);
                 }
             }
             for child in map.values() {
@@ -92,6 +106,44 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
         Value::Array(values) => values.iter().for_each(|v| collect(v, found, ctes)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// What a text may refer to that no parser here reads, such as a body in PL/pgSQL: qualified names wherever they
+/// stand, in each name space that they may belong to, and other names as those of types.
+pub fn mentions(text: &str) -> Vec<Reference> {
+    let tokens = parser::tokens(text).unwrap_or_default();
+    let word = |at: usize| {
+        let token = tokens.get(at)?;
+        let quoted = token.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        super::name::split(quoted.unwrap_or(token.text)).map(|name| (name, quoted.is_some()))
+    };
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
+    let mut found = Vec::new();
+    let mut push = |space, schema: Option<String>, name: String| {
+        found.push(Reference { space, schema, name, offset: None });
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        match word(at) {
+            Some(((Some(schema), name), true)) => push(Space::Relation, Some(schema), name),
+            Some(((None, first), false)) if is(at + 1, ".") => {
+                let second = word(at + 2);
+                if let Some(((None, name), false)) = second {
+                    if is(at + 3, "(") {
+                        push(Space::Function, Some(first), name);
+                    } else {
+                        push(Space::Relation, Some(first.clone()), name.clone());
+                        push(Space::Type, Some(first), name);
+                    }
+                    at += 2;
+                }
+            }
+            Some(((None, name), false)) => push(Space::Type, None, name),
+            _ => {}
+        }
+        at += 1;
+    }
+    found
 }
 
 fn push_name(names: &[Value], space: Space, offset: Option<usize>, found: &mut Vec<Reference>) {
@@ -142,5 +194,34 @@ mod tests {
         for (shape, text, wanted) in cases {
             assert_eq!(qualify(&Fragment::new(shape, text), &resolve), wanted);
         }
+    }
+
+    fn words(found: Vec<Reference>) -> Vec<String> {
+        found.iter().map(|r| format!("{:?} {}.{}", r.space, r.schema.as_deref().unwrap_or(""), r.name)).collect()
+    }
+
+    #[test]
+    fn operators_classes_and_collations_are_found() {
+        let cases = [
+            (Shape::Expression, "a operator(ext.<->) b = c", "Other ext.<->"),
+            (Shape::Keys, "embedding ext.vector_cosine_ops desc", "Other ext.vector_cosine_ops"),
+            (Shape::Keys, "name collate ext.german", "Other ext.german"),
+            (Shape::Column, "text collate ext.german", "Other ext.german"),
+            (Shape::Call, "auth.touch()", "Function auth.touch"),
+        ];
+        for (shape, text, wanted) in cases {
+            let found = words(references(&Fragment::new(shape, text)));
+            assert!(found.iter().any(|f| f == wanted), "{shape:?} {text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_searched_for_names() {
+        let body = "declare r auth.users%rowtype; begin perform auth.uid(); r := 'auth.x'; -- auth.nothing\nend";
+        let found = words(mentions(body));
+        for wanted in ["Relation auth.users", "Type auth.users", "Function auth.uid", "Relation auth.x", "Type .r"] {
+            assert!(found.iter().any(|f| f == wanted), "{wanted}: {found:?}");
+        }
+        assert!(!found.iter().any(|f| f.contains("nothing")), "{found:?}");
     }
 }
