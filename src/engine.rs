@@ -1,14 +1,16 @@
 //! What the commands have in common: the desired model from the lock or from scratch, the actual one from
 //! a target, and their comparison.
 
+mod compiling;
+
 pub use crate::catalog::Live;
+pub use compiling::compile;
+
 use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Wanted};
-use crate::compile::lock::{self, Lock, Locked, LockedSettings};
-use crate::compile::{self, Increment, Place, Scratch};
-use crate::declare::Declaration;
+use crate::compile::lock::{self, Lock, LockedSettings};
+use crate::compile::{self, Place};
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What a user chose for a run.
@@ -16,6 +18,8 @@ pub struct Choices<'a> {
     /// The declaration: a file or a directory.
     pub declaration: PathBuf,
     pub scratch: Place,
+    /// The database that the run is about, which knows what the declaration does not own.
+    pub target: Option<&'a Target>,
     /// Fail rather than compile when the lock is stale.
     pub locked: bool,
     /// The environment, for connections.
@@ -92,93 +96,6 @@ fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
             .with_hint("run `pgplumb compile` and commit the lock")),
         None => Ok(None),
     }
-}
-
-/// Compiles what is stale for majors, and writes the lock; the model of the first is returned. Other majors that the
-/// lock holds are compiled too where that is possible here. With `adopted_too`, also what was adopted from a database.
-pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -> Result<Desired> {
-    let path = lock::path_of(&choices.declaration);
-    // A lock that cannot be read is replaced.
-    let lock = Lock::read(&path).ok().flatten();
-    let mut all = majors.to_vec();
-    for major in lock.iter().flat_map(|lock| &lock.header.majors).filter(|m| !majors.contains(m)) {
-        if choices.scratch.can_compile(*major) {
-            all.push(*major);
-        } else {
-            (choices.progress)(&format!("note: the lock no longer holds PostgreSQL {major}, which is not here"));
-        }
-    }
-    let mut refresh = match &lock {
-        Some(lock) => compile::refresh(&choices.declaration, lock, &all, adopted_too)?,
-        None => compile::afresh(&choices.declaration, &all)?,
-    };
-    let mut locked: BTreeMap<u32, Vec<Locked>> = BTreeMap::new();
-    for (major, increment) in std::mem::take(&mut refresh.increments) {
-        let nodes = match compile_one(&refresh.declaration, increment, choices, major).await? {
-            Some(nodes) => nodes,
-            // Names clash: only together can they be told apart.
-            None => {
-                refresh = compile::afresh(&choices.declaration, &[major])?;
-                let whole = refresh.increments.remove(&major);
-                let nodes = match whole {
-                    Some(whole) => compile_one(&refresh.declaration, whole, choices, major).await?,
-                    None => None,
-                };
-                nodes.unwrap_or_default()
-            }
-        };
-        locked.insert(major, nodes);
-    }
-    let declared = &refresh.declaration.settings;
-    let settings = LockedSettings {
-        schemas: declared.schemas.clone(),
-        ignore: declared.ignore.clone(),
-        tenancy: declared.tenancy.clone(),
-    };
-    let origin = lock::Origin {
-        sources: &refresh.declaration.sources,
-        basis: &refresh.declaration.basis,
-        settings: settings.clone(),
-        adopted: refresh.adopted,
-    };
-    let text = lock::write(&locked, &origin)?;
-    let wrote_lock = match lock::store(&path, &text) {
-        Ok(()) => true,
-        Err(error) => {
-            (choices.progress)(&format!("note: {error}"));
-            false
-        }
-    };
-    let first = majors.first().and_then(|m| locked.remove(m));
-    let first = first.ok_or_else(|| Error::new("no server major was named"))?;
-    let model = Model::new(first.into_iter().map(|l| l.node).collect());
-    Ok(Desired { model, settings, wrote_lock })
-}
-
-async fn compile_one(
-    declaration: &Declaration,
-    increment: Increment,
-    choices: &Choices<'_>,
-    major: u32,
-) -> Result<Option<Vec<Locked>>> {
-    if declaration.settings.postgres > major {
-        let message =
-            format!("the declaration says `postgres: {}`, the server is {major}", declaration.settings.postgres);
-        return Err(Error::new(message).with_hint("lower `postgres` in the declaration, or use a newer server"));
-    }
-    if increment.part.nodes().is_empty() {
-        return Ok(Some(increment.kept));
-    }
-    let of_extension = |n: &&Node| n.address.kind() == "extension";
-    let extensions: Vec<String> =
-        increment.part.nodes().iter().filter(of_extension).map(|n| n.address.name().to_owned()).collect();
-    let mut scratch = Scratch::open(&choices.scratch, major, &extensions, choices.env).await?;
-    (choices.progress)(&format!("compiling for PostgreSQL {major} on {}", scratch.words));
-    let compiled = compile::compile(declaration, increment, &mut scratch, choices.progress).await;
-    let closed = scratch.close().await;
-    let nodes = compiled?;
-    closed?;
-    Ok(nodes)
 }
 
 /// What to read of a target for a comparison with a desired model.

@@ -2,6 +2,7 @@
 
 use crate::catalog::{self, Session, Wanted};
 use crate::compile::lock::{self, Locked, LockedSettings};
+use crate::compile::surroundings::{self, Stubs};
 use crate::declare::write::{as_declared, document, Document, File, SCHEMA_FILE};
 use crate::declare::{files::digest, json_schema, Basis, Source, Sources};
 use crate::error::{Error, Result};
@@ -18,6 +19,8 @@ pub struct Inspection {
     pub schemas: Vec<String>,
     /// What no declaration can hold, in words.
     pub notes: Vec<String>,
+    /// What its declaration refers to and others own: for the lock.
+    pub stubs: Stubs,
 }
 
 /// The schemas that somebody made, `public` first, and not the journal's: the system's own and those of
@@ -55,10 +58,20 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
         }),
     );
     notes.extend(loaded.unchecked.iter().cloned());
-    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes })
+    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, stubs: Stubs::default() })
 }
 
 impl Inspection {
+    /// Adds what the declaration at `path`, as written from this, refers to and does not own.
+    ///
+    /// # Errors
+    /// Something in it that nothing can stand in for.
+    pub async fn surround(&mut self, session: &Session, path: &Path) -> Result<()> {
+        let mut declaration = crate::declare::read(path)?;
+        self.stubs = surroundings::complete(&mut declaration, Some(session), None).await?;
+        Ok(())
+    }
+
     /// The declaration. With `all_grants`, nobody gets a privilege unseen: what is the default is declared too.
     pub fn document(&self, all_grants: bool) -> Document {
         document(&self.model, self.major, &self.schemas, &self.notes, all_grants)
@@ -82,7 +95,7 @@ impl Inspection {
         let origin = lock::Origin {
             sources: &sources,
             basis: &basis(files, root),
-            settings: LockedSettings { schemas: self.schemas, ..LockedSettings::default() },
+            settings: LockedSettings { schemas: self.schemas, stubs: self.stubs, ..LockedSettings::default() },
             adopted: true,
         };
         lock::write(&BTreeMap::from([(major, nodes)]), &origin)

@@ -46,7 +46,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "apply/",
             "compile/build.rs",
             "compile/mod.rs",
-            "compile/scratch.rs",
+            "compile/scratch",
             "plan/preflight.rs",
             "audit/live.rs",
             "inspect.rs",

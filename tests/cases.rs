@@ -2,7 +2,7 @@
 //! of every major that is tested.
 //!
 //! A case holds `before.sql`, the live state with rows, and `schema.yaml`, the declaration; perhaps
-//! `after.sql`, which builds the declared state directly, and `expect.yaml`: see [`expect::Expect`]. What
+//! `surroundings.sql`, what others own and nothing may change, `after.sql`, which builds the declared state directly, and `expect.yaml`: see [`expect::Expect`]. What
 //! is tested of each is in `stages`. `CASE=text` runs only cases whose name holds the text.
 
 #[path = "cases/harness/mod.rs"]

@@ -8,11 +8,12 @@
 mod support;
 
 use pgplumb::compile::lock::{path_of, Lock};
+use pgplumb::compile::surroundings::Stubs;
 use pgplumb::compile::{self, Place};
 use pgplumb::engine::{self, Choices};
 use pgplumb::inspect;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use support::generate::{mutate, random, roles_sql, sql, Rng, Schema};
@@ -48,6 +49,7 @@ fn compile(server: &Server, directory: &Path) -> Result<Vec<u8>, String> {
     let choices = Choices {
         declaration: directory.to_owned(),
         scratch: Place::Server(Box::new(server.target("postgres"))),
+        target: None,
         locked: false,
         env: &|_| None,
         progress: &|_| {},
@@ -67,8 +69,16 @@ fn compile_afresh(server: &Server, directory: &Path) -> Result<Vec<u8>, String> 
 /// What the lock in the directory says has to be compiled again.
 fn rebuilt(server: &Server, directory: &Path) -> Vec<String> {
     let lock = Lock::read(&path_of(directory)).expect("a lock").expect("a lock");
-    let mut refresh = compile::refresh(directory, &lock, &[server.major], false).expect("a declaration");
-    let increment = refresh.increments.remove(&server.major).expect("an increment");
+    let mut more = BTreeSet::new();
+    let increment = loop {
+        let reading = compile::read(directory, Some(&lock), &more).expect("a declaration");
+        let increments = reading.increments(Some(&lock), &[server.major], &Stubs::default(), false);
+        let increment = increments.expect("a lock").remove(&server.major).expect("an increment");
+        if increment.unread.is_empty() {
+            break increment;
+        }
+        more.extend(increment.unread);
+    };
     let kept = |address| increment.kept.iter().any(|l| l.node.address == address);
     let new = increment.part.nodes().iter().map(|n| n.address.clone()).filter(|a| !kept(a.clone()));
     new.map(|address| address.to_string()).collect()

@@ -3,11 +3,13 @@
 
 mod support;
 
+use pgplumb::compile::surroundings::Stubs;
 use pgplumb::compile::{self, lock::Lock, Place, Scratch};
 use pgplumb::declare::json_schema;
 use pgplumb::engine;
 use pgplumb::inspect;
 use pgplumb::model::Model;
+use std::collections::BTreeSet;
 use std::path::Path;
 use support::database::Database;
 use support::server::{majors, Server};
@@ -50,12 +52,13 @@ fn what_is_written_reads_back_and_compiles_to_the_same() {
         for files in [false, true] {
             let directory = tempfile::tempdir().expect("a directory");
             declared(database, directory.path(), files).await;
-            let mut refresh =
-                compile::afresh(directory.path(), &[server.major]).unwrap_or_else(|error| panic!("{error}"));
-            let all = refresh.increments.remove(&server.major).expect("all of it");
+            let reading = compile::read(directory.path(), None, &BTreeSet::new());
+            let reading = reading.unwrap_or_else(|error| panic!("{error}"));
+            let increments = reading.increments(None, &[server.major], &Stubs::default(), false);
+            let all = increments.expect("a lock").remove(&server.major).expect("all of it");
             let place = Place::Server(Box::new(server.target("postgres")));
             let mut scratch = Scratch::open(&place, server.major, &[], &|_| None).await.expect("scratch");
-            let compiled = compile::compile(&refresh.declaration, all, &mut scratch, &|_| {}).await;
+            let compiled = compile::compile(&reading.declaration, all, &mut scratch, &|_| {}).await;
             let compiled = compiled.unwrap_or_else(|error| panic!("{error}")).expect("nothing to clash with");
             let compiled = Model::new(compiled.into_iter().map(|locked| locked.node).collect());
             scratch.close().await.expect("closed");

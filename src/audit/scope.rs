@@ -16,7 +16,12 @@ pub fn settings(declaration: &Path) -> Result<LockedSettings> {
         }
     }
     let settings = declare::read(declaration)?.settings;
-    Ok(LockedSettings { schemas: settings.schemas, ignore: settings.ignore, tenancy: settings.tenancy })
+    Ok(LockedSettings {
+        schemas: settings.schemas,
+        ignore: settings.ignore,
+        tenancy: settings.tenancy,
+        ..LockedSettings::default()
+    })
 }
 
 fn digests(declaration: &Path) -> Result<BTreeSet<(String, String)>> {

@@ -232,6 +232,11 @@ impl Target {
         Self { database: name.to_owned(), ..self.clone() }
     }
 
+    /// The same server and database, another user; a password file is asked again.
+    pub fn with_user(&self, name: &str) -> Self {
+        Self { user: name.to_owned(), ..self.clone() }
+    }
+
     /// `localhost:5432` or `socket /tmp:5432`; several hosts stand between commas.
     pub fn host_label(&self) -> String {
         let labels: Vec<String> = self.endpoints.iter().map(Endpoint::to_string).collect();

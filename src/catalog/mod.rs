@@ -2,13 +2,15 @@
 
 pub mod connect;
 mod depend;
+mod foreign;
 mod live;
 mod load;
 mod session;
 mod surroundings;
 
 pub use depend::{dependencies, Dependent, Unmanaged};
+pub use foreign::{sight, Sighting};
 pub use live::Live;
-pub use load::{is_ignored, load, load_within, Loaded, Wanted};
+pub use load::{load, load_within, Loaded, Wanted};
 pub use session::{Identity, Session};
 pub use surroundings::{unmodelled, Surroundings, Unmodelled};

@@ -84,8 +84,27 @@ pub struct ScratchArgs {
 impl ScratchArgs {
     /// The place; `target` is the database that the command is about.
     pub fn place(&self, env: &Env, target: Option<&Target>) -> Result<Place> {
-        let word = self.scratch.clone().or_else(|| env.project.scratch());
-        match word.as_deref() {
+        let setting = env.project.scratch();
+        let (word, why) = match (&self.scratch, setting) {
+            (Some(word), _) => (Some(word.clone()), "--scratch says so"),
+            (None, Some(word)) => (Some(word), "`scratch` in pgplumb.yaml says so"),
+            (None, None) => (None, "neither --scratch nor `scratch` in pgplumb.yaml says otherwise"),
+        };
+        let place = Self::place_of(word.as_deref(), target)?;
+        let words = match (&place, word.as_deref()) {
+            (Place::Local(None), _) => "a server of its own, from binaries installed here".to_owned(),
+            (Place::Local(Some(path)), _) => format!("a server of its own, from binaries in {}", path.display()),
+            (Place::Server(target), Some("target")) => {
+                format!("databases of its own beside the target, at {}", target.host_label())
+            }
+            (Place::Server(target), _) => format!("databases of its own at {}", target.host_label()),
+        };
+        env.terminal.detail(&format!("scratch, if it is needed: {words}, because {why}"));
+        Ok(place)
+    }
+
+    fn place_of(word: Option<&str>, target: Option<&Target>) -> Result<Place> {
+        match word {
             None | Some("local") => Ok(Place::Local(None)),
             Some("target") => match target {
                 Some(target) => Ok(Place::Server(Box::new(target.clone()))),
@@ -104,8 +123,14 @@ impl ScratchArgs {
 }
 
 /// The choices of a run.
-pub fn choices<'a>(declaration: PathBuf, scratch: Place, locked: bool, progress: &'a dyn Fn(&str)) -> Choices<'a> {
-    Choices { declaration, scratch, locked, env: &variable, progress }
+pub fn choices<'a>(
+    declaration: PathBuf,
+    scratch: Place,
+    target: Option<&'a Target>,
+    locked: bool,
+    progress: &'a dyn Fn(&str),
+) -> Choices<'a> {
+    Choices { declaration, scratch, target, locked, env: &variable, progress }
 }
 
 /// How a plan is run.

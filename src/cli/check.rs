@@ -23,8 +23,9 @@ pub fn run(args: &Args, env: &Env) -> Result<Outcome> {
     }
     let path = args.declaration.path(env);
     let declaration = declare::read(&path)?;
-    if !declaration.doubts.is_empty() {
-        return Err(Error::Declaration(declaration.doubts));
+    let doubts = declaration.doubts();
+    if !doubts.is_empty() {
+        return Err(Error::Declaration(doubts));
     }
     let (things, files) = (declaration.drafts.len(), declaration.sources.files.len());
     env.terminal.print(&format!(

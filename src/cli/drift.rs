@@ -29,7 +29,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let place = args.scratch.place(env, Some(&target))?;
     let declaration = args.declaration.path(env);
     let subject = declaration.display().to_string();
-    let choices = choices(declaration, place, args.scratch.locked, &progress);
+    let choices = choices(declaration, place, Some(&target), args.scratch.locked, &progress);
     let session = engine::open(&target).await?;
     let (desired, live) = engine::both(&choices, &session).await?;
     if desired.wrote_lock {

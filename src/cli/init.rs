@@ -60,11 +60,14 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     }
     let session = engine::open(&args.target.resolve(env)?).await?;
     env.terminal.progress("reading the database");
-    let read = inspect::read(&session, &args.schema).await?;
+    let mut read = inspect::read(&session, &args.schema).await?;
     let (things, major) = (read.model.nodes().len(), read.major);
     let notes = read.notes.clone();
     let files = read.document(false).files();
     inspect::store(&declaration, &files, args.force)?;
+    if let Err(error) = read.surround(&session, &declaration).await {
+        env.terminal.progress(&format!("note: the declaration cannot be compiled without this database: {error}"));
+    }
     lock::store(&lock::path_of(&declaration), &read.lock(&declaration, &files)?)?;
     lock::store(&settings, SETTINGS)?;
     for path in inspect::left_over(&declaration, &files) {

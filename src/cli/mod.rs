@@ -104,15 +104,18 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     // What changes a database ends its transaction in an orderly way itself.
     let orderly = matches!(&cli.command, Command::Apply(_) | Command::Rollback(_));
     runtime.block_on(async {
-        if orderly {
-            return command.await;
-        }
-        // First of all: the command may start a server before it waits for anything.
+        // Listened to first of all: the command may start a server before it waits for anything.
         let stop = crate::apply::interrupted();
-        tokio::select! {
-            biased;
-            () = stop => Err(Error::new("interrupted")),
-            result = command => result,
-        }
+        let result = if orderly {
+            command.await
+        } else {
+            tokio::select! {
+                biased;
+                () = stop => Err(Error::new("interrupted")),
+                result = command => result,
+            }
+        };
+        crate::compile::abandon().await;
+        result
     })
 }

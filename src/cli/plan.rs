@@ -35,7 +35,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let target = args.target.resolve(env)?;
     let progress = |text: &str| env.terminal.progress(text);
     let place = args.scratch.place(env, Some(&target))?;
-    let choices = choices(args.declaration.path(env), place, args.scratch.locked, &progress);
+    let choices = choices(args.declaration.path(env), place, Some(&target), args.scratch.locked, &progress);
     let session = engine::open(&target).await?;
     let desired = engine::desired(&choices, session.major).await?;
     if desired.wrote_lock {

@@ -1,8 +1,9 @@
 //! Runs what a model or a declaration creates in a scratch database, in the order that plans use.
 
 use super::mistakes::{Failure, Mistakes};
+use super::scratch::{Built, Room};
 use crate::catalog::{Session, Surroundings, Unmanaged};
-use crate::declare::Declaration;
+use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node, Spec};
@@ -11,9 +12,14 @@ use crate::sql::Ident;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-/// Roles that nodes name: they must exist before grants and policies can name them.
+/// What to do where scratch may not do what a superuser may.
+const NO_RIGHTS: &str = "what is declared has no superuser's rights in scratch; where it needs them to be \
+                         defined, name a server of your own with `--scratch URL`, as a superuser there";
+
+/// Roles that what is built names: they must exist before policies can name them. Owners and grantees are
+/// not needed, because nobody is made an owner in scratch, and nothing is granted.
 pub fn roles(model: &Model) -> Vec<String> {
-    let roles: BTreeSet<String> = model.nodes().iter().flat_map(kinds::roles).collect();
+    let roles: BTreeSet<String> = model.nodes().iter().flat_map(|node| kinds::roles(&bare(node))).collect();
     roles.into_iter().collect()
 }
 
@@ -52,14 +58,15 @@ fn close(value: &mut Value, open: &[&str]) {
     }
 }
 
-/// Builds what was read from scratch before, in a transaction that stays open. It worked once, so a failure is
-/// a defect of ours.
-pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Result<()> {
-    let nodes = Model::new(model.nodes().iter().map(bare).collect());
-    prepare(session, schemas).await?;
+/// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
+pub async fn model(room: &Room, model: &Model, settings: &Settings) -> Result<Built> {
+    let (nodes, later) = room.within_limits(Model::new(model.nodes().iter().map(bare).collect()));
+    prepare(room, &settings.schemas).await?;
+    let session: &Session = room;
+    let given = room.given().await?;
     session.client.batch_execute("BEGIN").await?;
     for step in operations(&nodes, session.major)? {
-        if is_given(&step) {
+        if given.contains(&step.at) {
             continue;
         }
         for sql in &step.sql {
@@ -70,12 +77,7 @@ pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Resu
             })?;
         }
     }
-    Ok(())
-}
-
-/// `public` is there in every new database.
-fn is_given(step: &plan::Step) -> bool {
-    step.at == "schema public"
+    room.end(&later, settings, None).await
 }
 
 async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
@@ -85,25 +87,24 @@ async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
     Ok(session.client.batch_execute("CREATE SCHEMA IF NOT EXISTS public").await?)
 }
 
-/// Builds a part of a declaration, in a transaction that stays open: drafts as they are written, and what they rest on as
-/// it was printed before. All independent mistakes are reported, each where it was written.
-pub async fn drafts(session: &Session, declaration: &Declaration, part: &Model) -> Result<()> {
+/// Builds a part of a declaration: drafts as they are written, and what they rest on as it was printed before. All
+/// independent mistakes are reported, each where it was written.
+pub async fn drafts(room: &Room, declaration: &Declaration, part: &Model) -> Result<Built> {
     let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let prepared = |node: &Node| match drafts.get(&node.address) {
         Some(draft) => closed(draft, bare(node)),
         None => bare(node),
     };
-    let whole = Model::new(part.nodes().iter().map(prepared).collect());
+    let (whole, later) = room.within_limits(Model::new(part.nodes().iter().map(prepared).collect()));
+    let session: &Session = room;
     prepare(session, &declaration.settings.schemas).await?;
     let mut mistakes = Mistakes::default();
     loop {
         let model = mistakes.without(&whole);
         session.client.batch_execute("BEGIN").await?;
-        let failures = attempt(session, declaration, &model).await?;
+        let failures = attempt(room, declaration, &model).await?;
         if failures.is_empty() && mistakes.is_empty() {
-            // What a commit would check, and the names that everything is printed under.
-            let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
-            return Ok(session.client.batch_execute(end).await?);
+            return room.end(&later, &declaration.settings, Some(declaration)).await;
         }
         session.client.batch_execute("ROLLBACK").await?;
         if !mistakes.note(failures, &model) {
@@ -113,10 +114,12 @@ pub async fn drafts(session: &Session, declaration: &Declaration, part: &Model) 
 }
 
 /// Builds as much of a model as can be built; what the server refused.
-async fn attempt(session: &Session, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
+async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
     let settings = &declaration.settings;
+    let given = session.given().await?;
     let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    let mut waiting: Vec<plan::Step> = operations(model, session.major)?.into_iter().filter(|s| !is_given(s)).collect();
+    let mut waiting = operations(model, session.major)?;
+    waiting.retain(|step| !given.contains(&step.at));
     let mut done_before = usize::MAX;
     let mut refused = Vec::new();
     // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
@@ -182,20 +185,21 @@ async fn culprit(
     Ok(None)
 }
 
+/// Where names without a schema are looked for, in SQL.
+pub fn search_path(home: &str, settings: &Settings) -> String {
+    let schemas = std::iter::once(home).chain(settings.schemas.iter().map(String::as_str)).chain(["public"]);
+    schemas.filter(|s| !s.is_empty()).map(|s| Ident(s).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// Runs a step under the names that its schema sees; on failure, the statement and the server's error.
 async fn run(
     session: &Session,
     step: &plan::Step,
     home: &str,
-    settings: &crate::declare::Settings,
+    settings: &Settings,
 ) -> Result<Option<(String, tokio_postgres::Error)>> {
-    let path: Vec<String> = std::iter::once(home)
-        .chain(settings.schemas.iter().map(String::as_str))
-        .chain(["public"])
-        .filter(|s| !s.is_empty())
-        .map(|s| Ident(s).to_string())
-        .collect();
-    session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {}", path.join(", "))).await?;
+    let path = search_path(home, settings);
+    session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {path}")).await?;
     for sql in &step.sql {
         if let Err(error) = session.client.batch_execute(sql).await {
             if error.as_db_error().is_none() {
@@ -283,6 +287,9 @@ fn failure(
     };
     let mut problem = Problem::new(&pos, format!("{words}: {message}"));
     problem.hint = error.as_db_error().and_then(|db| db.hint()).map(str::to_owned);
+    if error.code() == Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) && problem.hint.is_none() {
+        problem = problem.hint(NO_RIGHTS);
+    }
     Failure { of: step.at.clone(), culprit, message, problem }
 }
 

@@ -16,6 +16,7 @@ use crate::sql::tokens;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What is to be done with a declaration of which some is known.
+#[derive(Default)]
 pub struct Increment {
     /// What is built: things that changed, as written, and what they rest on, as printed.
     pub part: Model,

@@ -14,6 +14,7 @@ mod write;
 pub use line::{starts_block, Locked};
 pub use write::{write, Origin};
 
+use super::surroundings::Stubs;
 use crate::declare::{Sources, Tenancy};
 use crate::error::{Error, Result};
 use crate::model::{Address, Model, Node};
@@ -35,6 +36,9 @@ pub struct Header {
     pub settings: LockedSettings,
     /// Digest of the settings and templates that all files rest on.
     pub basis: String,
+    /// Digest of what is external; empty if nothing is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external: String,
     /// Read from a live database: its prints were never fed back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
@@ -51,6 +55,9 @@ pub struct LockedSettings {
     pub ignore: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<Tenancy>,
+    /// What it refers to and does not own, as it was found on a target.
+    #[serde(default, skip_serializing_if = "Stubs::is_empty")]
+    pub stubs: Stubs,
 }
 
 /// The first line of one file. It stands apart from what changes, so that git can merge changes of two files.
@@ -68,7 +75,7 @@ struct SourceState {
     #[serde(skip)]
     source: String,
     digest: String,
-    /// Whether it holds settings or templates.
+    /// Whether it holds settings, templates or external things.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     basis: bool,
     /// Digest of the blocks that it declares.
@@ -240,7 +247,7 @@ impl Lock {
         self.shaken.values().flatten().filter_map(|path| crate::plan::address_of(path)).collect()
     }
 
-    /// The files that hold settings and templates.
+    /// The files that hold settings, templates and external things.
     pub fn basis(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().filter(|line| line.basis).map(|line| line.source.as_str())
     }

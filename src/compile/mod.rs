@@ -4,8 +4,8 @@
 //! So the model is built again from its own prints until nothing changes; the last print is what
 //! plans run and what is compared, and every earlier one is remembered as meaning the same.
 //!
-//! Each round is built, read and rolled back in one database: to make an empty one takes a server longer than
-//! to build most declarations.
+//! Each round is built, read and rolled back in one database where that can be: to make an empty one takes a server longer
+//! than to build most declarations.
 
 mod build;
 pub mod closure;
@@ -15,13 +15,14 @@ mod mistakes;
 mod refresh;
 mod scratch;
 pub mod server;
+pub mod surroundings;
 
 pub use increment::Increment;
-pub use refresh::{afresh, refresh, sources, Refresh};
-pub use scratch::{Place, Scratch};
+pub use refresh::{read, sources, Reading};
+pub use scratch::{abandon, Built, Place, Room, Scratch};
 
 use crate::catalog::{self, Wanted};
-use crate::declare::Declaration;
+use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
@@ -68,26 +69,28 @@ async fn build(
     if part.nodes().is_empty() {
         return Ok(Vec::new());
     }
-    let schemas = &declaration.settings.schemas;
+    let settings = &declaration.settings;
+    let of = |kind: &'static str| part.nodes().iter().filter(move |n| n.address.kind() == kind);
     let wanted = Wanted {
-        schemas: schemas.clone(),
-        ignore: declaration.settings.ignore.clone(),
-        rows: part.nodes().iter().filter(|n| n.address.kind() == "row").cloned().collect(),
-        extensions: None,
+        schemas: settings.schemas.clone(),
+        ignore: settings.ignore.clone(),
+        rows: of("row").cloned().collect(),
+        // Others' extensions are there too.
+        extensions: Some(of("extension").map(|node| node.address.name().to_owned()).collect()),
     };
+    scratch.surround(declaration, part);
     scratch.roles(&build::roles(part)).await?;
     progress(&format!("building {} things in scratch", part.nodes().len()));
-    let session = scratch.database().await?;
-    build::drafts(&session, declaration, part).await?;
-    let mut last = read(&session, &wanted).await?;
+    let mut room = scratch.database().await?;
+    let mut built = build::drafts(&room, declaration, part).await?;
+    let mut last = read_back(&room, &wanted).await?;
     not_brought_along(&declaration.drafts, &last)?;
-    session.release().await?;
     let mut earlier = Vec::new();
     loop {
         progress(&format!("feeding prints back, round {}", earlier.len() + 1));
-        build::model(&session, &last, schemas).await?;
-        let again = read(&session, &wanted).await?;
-        session.release().await?;
+        room = room.next(scratch, built).await?;
+        built = build::model(&room, &last, settings).await?;
+        let again = read_back(&room, &wanted).await?;
         let settled = same_specs(&last, &again);
         earlier.push(std::mem::replace(&mut last, again));
         if settled {
@@ -102,8 +105,9 @@ async fn build(
     let mut nodes = finish(last, &earlier, declaration, kept, scratch.major());
     if nodes.iter().any(|l| l.node.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
+        room = room.next(scratch, built).await?;
         let model = Model::new(nodes.iter().map(|l| l.node.clone()).collect());
-        let mut prints = old_names(&session, &model, &wanted, schemas).await?;
+        let mut prints = old_names(&room, &model, &wanted, settings).await?;
         for locked in &mut nodes {
             locked.node.old_prints = prints.remove(&locked.node.address).unwrap_or_default();
         }
@@ -114,12 +118,12 @@ async fn build(
 /// What the server prints while declared renames are still to be done: with the declared ones taken back,
 /// and with the names that follow them taken back too.
 async fn old_names(
-    session: &catalog::Session,
+    session: &Room,
     model: &Model,
     wanted: &Wanted,
-    schemas: &[String],
+    settings: &Settings,
 ) -> Result<HashMap<Address, Vec<(String, String)>>> {
-    build::model(session, model, schemas).await?;
+    build::model(session, model, settings).await?;
     let (declared, following) = backwards(model);
     let mut prints: HashMap<Address, Vec<(String, String)>> = HashMap::new();
     let mut undone: Vec<(Address, Address)> = Vec::new();
@@ -134,7 +138,7 @@ async fn old_names(
                 session.client.batch_execute("ROLLBACK TO rename").await?;
             }
         }
-        for old in read(session, wanted).await?.into_nodes() {
+        for old in read_back(session, wanted).await?.into_nodes() {
             let address = undone.iter().rev().fold(old.address.clone(), |at, (to, from)| at.moved(to, from));
             let Some(node) = model.get(&address).filter(|n| n.spec != old.spec) else { continue };
             if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
@@ -173,7 +177,7 @@ fn not_brought_along(drafts: &[crate::kinds::Draft], built: &Model) -> Result<()
 }
 
 /// Reads what the transaction that is open has built.
-async fn read(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
+async fn read_back(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
     let mut loaded = catalog::load_within(session, wanted).await?;
     catalog::dependencies(session, &mut loaded).await?;
     Ok(loaded.model)

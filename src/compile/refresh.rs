@@ -1,22 +1,23 @@
 //! From a stale lock to what has to be compiled: reads what changed of a declaration, and no more.
 //!
 //! Files that are as they were need not be read again as long as settings and templates are the same. Where something
-//! in such a file rests on what changed, it is read after all.
+//! in such a file rests on what changed, it is read after all. What others own is looked for as a whole, so that a
+//! declaration that refers to it is read as a whole.
 
 use super::increment::{increment, Before, Increment};
 use super::lock::{Lock, Locked};
+use super::surroundings::Stubs;
 use crate::declare::{self, files, Declaration, Known, Source, Sources};
 use crate::error::{Error, Result};
-use crate::model::{Model, Node};
+use crate::model::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A declaration, as far as it was read, and what has to be compiled for each major.
-pub struct Refresh {
+/// A declaration, as far as it was read.
+pub struct Reading {
     pub declaration: Declaration,
-    pub increments: BTreeMap<u32, Increment>,
-    /// Whether the lock that stays in part was read from a live database and never compiled.
-    pub adopted: bool,
+    /// The files that were read; None if all were.
+    read: Option<BTreeSet<String>>,
 }
 
 /// The sources of a declaration, bodies that the lock knows of included, without parsing anything.
@@ -33,68 +34,30 @@ pub fn sources(path: &Path, lock: &Lock) -> Result<Sources> {
     Ok(all)
 }
 
-/// Everything, without a look at any lock. Errors: mistakes in the declaration.
-pub fn afresh(path: &Path, majors: &[u32]) -> Result<Refresh> {
-    let declaration = declare::read(path)?;
-    let whole = || Model::new(declaration.drafts.iter().map(|d| d.node.clone()).collect());
-    let all = || Increment { part: whole(), kept: Vec::new(), unread: BTreeSet::new() };
-    let increments = majors.iter().map(|major| (*major, all())).collect();
-    Ok(Refresh { declaration, increments, adopted: false })
-}
-
-/// What has to be compiled for these majors, given a lock that may be stale. With `adopted_too`, also what was adopted
-/// from a database and never compiled. Errors: mistakes in the declaration.
-pub fn refresh(path: &Path, lock: &Lock, majors: &[u32], adopted_too: bool) -> Result<Refresh> {
-    let held = |major: &&u32| lock.header.majors.contains(major);
-    let Some(first) = majors.iter().find(held) else { return afresh(path, majors) };
-    let adopted_too = adopted_too && lock.header.adopted;
+/// Reads what changed since the lock was written, `more` files, and what all rest on; without a lock, everything.
+///
+/// # Errors
+/// Mistakes in the declaration.
+pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result<Reading> {
+    let whole = || Ok(Reading { declaration: declare::read(path)?, read: None });
+    let Some((lock, first)) = lock.and_then(|lock| Some((lock, lock.header.majors.first()?))) else { return whole() };
     let now = sources(path, lock)?;
-    let changed: BTreeSet<String> = lock.stale(&now).into_iter().collect();
-    if adopted_too || lock.bodies().any(|body| changed.contains(body)) {
-        return whole(path, lock, majors, adopted_too);
+    let mut read: BTreeSet<String> = lock.stale(&now).into_iter().collect();
+    if !lock.header.settings.stubs.is_empty() || lock.bodies().any(|body| read.contains(body)) {
+        return whole();
     }
+    read.extend(lock.basis().map(str::to_owned).chain(more.iter().cloned()));
     let nodes = lock.locked(*first)?;
-    let moved = lock.moved();
-    // What has to be read: what changed, and what all rest on.
-    let mut read: BTreeSet<String> = changed.iter().cloned().chain(lock.basis().map(str::to_owned)).collect();
-    loop {
-        let known = known(lock, &nodes, &read);
-        let mut declaration = declare::read_part(path, &known)?;
-        if declaration.basis.digest != lock.header.basis {
-            return whole(path, lock, majors, adopted_too);
-        }
-        declaration.sources.files.extend(now.files.iter().filter(|s| lock.bodies().any(|b| b == s.path)).cloned());
-        declaration.sources.files.sort();
-        declaration.sources.files.dedup();
-        // What is in no file rests on the settings.
-        let was_read = |source: &str| source.is_empty() || read.contains(source);
-        let mut increments = BTreeMap::new();
-        for major in majors {
-            let nodes = if lock.header.majors.contains(major) { lock.locked(*major)? } else { Vec::new() };
-            let before = Before { nodes, read: &was_read, moved: moved.clone(), adopted_too };
-            increments.insert(*major, increment(&declaration, before));
-        }
-        let more: BTreeSet<String> = increments.values().flat_map(|i| i.unread.iter().cloned()).collect();
-        if more.is_empty() {
-            if majors.iter().any(|major| !lock.header.majors.contains(major)) {
-                return whole(path, lock, majors, adopted_too);
-            }
-            return Ok(Refresh { declaration, increments, adopted: lock.header.adopted });
-        }
-        read.extend(more);
+    let mut declaration = declare::read_part(path, &known(lock, &nodes, &read))?;
+    let basis = &declaration.basis;
+    if basis.digest != lock.header.basis || basis.external != lock.header.external || !declaration.foreign.is_empty() {
+        return whole();
     }
-}
-
-/// All files are read; what is as it was is not compiled again.
-fn whole(path: &Path, lock: &Lock, majors: &[u32], adopted_too: bool) -> Result<Refresh> {
-    let declaration = declare::read(path)?;
-    let mut increments = BTreeMap::new();
-    for major in majors {
-        let nodes = if lock.header.majors.contains(major) { lock.locked(*major)? } else { Vec::new() };
-        let before = Before { nodes, read: &|_| true, moved: lock.moved(), adopted_too };
-        increments.insert(*major, increment(&declaration, before));
-    }
-    Ok(Refresh { declaration, increments, adopted: lock.header.adopted && !adopted_too })
+    let bodies = now.files.iter().filter(|source| lock.bodies().any(|body| body == source.path));
+    declaration.sources.files.extend(bodies.cloned());
+    declaration.sources.files.sort();
+    declaration.sources.files.dedup();
+    Ok(Reading { declaration, read: Some(read) })
 }
 
 /// What the lock knows of the files that are not read.
@@ -103,4 +66,40 @@ fn known<'a>(lock: &'a Lock, nodes: &'a [Locked], read: &BTreeSet<String>) -> Kn
     let unread = |l: &&Locked| !l.source.is_empty() && !read.contains(&*l.source);
     let nodes: Vec<&Node> = nodes.iter().filter(unread).map(|l| &l.node).collect();
     Known { files, nodes }
+}
+
+impl Reading {
+    /// What has to be compiled for these majors. With `adopted_too`, also what was adopted from a database and never
+    /// compiled. What others own is as in `stubs`: if that has changed, everything is.
+    pub fn increments(
+        &self,
+        lock: Option<&Lock>,
+        majors: &[u32],
+        stubs: &Stubs,
+        adopted_too: bool,
+    ) -> Result<BTreeMap<u32, Increment>> {
+        let same = |lock: &&Lock| {
+            lock.header.settings.stubs == *stubs && lock.header.external == self.declaration.basis.external
+        };
+        let lock = lock.filter(same);
+        // What is in no file rests on the settings.
+        let read = |source: &str| source.is_empty() || self.read.as_ref().is_none_or(|read| read.contains(source));
+        let mut increments = BTreeMap::new();
+        for major in majors {
+            let held = lock.filter(|lock| lock.header.majors.contains(major));
+            let before = Before {
+                nodes: held.map(|lock| lock.locked(*major)).transpose()?.unwrap_or_default(),
+                read: &read,
+                moved: held.map(Lock::moved).unwrap_or_default(),
+                adopted_too: adopted_too && lock.is_some_and(|lock| lock.header.adopted),
+            };
+            increments.insert(*major, increment(&self.declaration, before));
+        }
+        Ok(increments)
+    }
+
+    /// Whether all files were read.
+    pub fn is_whole(&self) -> bool {
+        self.read.is_none()
+    }
 }

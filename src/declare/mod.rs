@@ -3,7 +3,9 @@
 //! [`read`] never stops at the first mistake: whatever can be found in one run is found in one run.
 
 mod basis;
+mod external;
 pub mod files;
+mod foreign;
 mod references;
 mod schema;
 mod settings;
@@ -11,10 +13,13 @@ mod template;
 pub mod write;
 
 pub use basis::Basis;
+pub use external::{Outline, Written};
 pub use files::{Source, Sources};
+pub use foreign::{extension_schema, may_be_ignored, Foreign};
 pub use schema::json_schema;
 pub use settings::{Settings, Tenancy, NEWEST, OLDEST};
 
+pub use self::references::Names;
 use self::references::Unread;
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
@@ -28,15 +33,37 @@ use std::path::Path;
 pub struct Declaration {
     pub settings: Settings,
     pub drafts: Vec<Draft>,
+    /// What is not owned: declared as such, or found elsewhere since.
+    pub external: Vec<Draft>,
+    /// What the drafts refer to and nobody declared.
+    pub foreign: Vec<Foreign>,
     pub sources: Sources,
     pub basis: Basis,
-    /// Mistakes that a server finds too, and more of their sort: for where there is none.
-    pub doubts: Vec<Problem>,
     /// Schemas that are declared by being owned, and in no file.
     implied: HashSet<Address>,
 }
 
 impl Declaration {
+    /// Mistakes that a server finds too, and more of their sort: for where there is none.
+    pub fn doubts(&self) -> Vec<Problem> {
+        references::doubts(&self.drafts, &Unread::default())
+    }
+
+    /// What is external as a declaration of its own, to be built before the rest; None if there is nothing.
+    pub fn ground(&self) -> Option<Self> {
+        let Self { settings, drafts: _, external, foreign: _, sources, basis, implied: _ } = self;
+        (!external.is_empty()).then(|| Self {
+            // Nobody's bodies are checked, and names without a schema are those of their own.
+            settings: Settings { schemas: Vec::new(), ..settings.clone() },
+            drafts: external.clone(),
+            external: Vec::new(),
+            foreign: Vec::new(),
+            sources: sources.clone(),
+            basis: basis.clone(),
+            implied: HashSet::new(),
+        })
+    }
+
     /// The file of each thing, by its path below the root; what is implied is in none.
     pub fn homes(&self) -> HashMap<Address, String> {
         let own = |d: &&Draft| d.node.address == d.node.address.thing() && !self.implied.contains(&d.node.address);
@@ -54,6 +81,13 @@ pub struct Known<'a> {
     pub nodes: Vec<&'a Node>,
 }
 
+/// What reading found wrong, and what it could not read because of that.
+#[derive(Default)]
+struct Reading {
+    problems: Vec<Problem>,
+    unread: Unread,
+}
+
 /// Reads a file or a directory tree of files. Errors: all mistakes found, together.
 pub fn read(path: &Path) -> Result<Declaration> {
     read_part(path, &Known::default())
@@ -61,19 +95,19 @@ pub fn read(path: &Path) -> Result<Declaration> {
 
 /// Reads the files that are not known. Errors: as with [`read`], as far as these files have a part in them.
 pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
-    let mut problems = Vec::new();
-    let (mut sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut problems)?;
-    let mut unread = Unread::default();
-    unread.all |= !problems.is_empty();
+    let mut reading = Reading::default();
+    let (mut sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut reading.problems)?;
+    reading.unread.all |= !reading.problems.is_empty();
     let basis = Basis::of(&trees, &sources.root);
-    let settings = Settings::read(&trees, &mut problems);
+    let settings = Settings::read(&trees, &mut reading.problems);
     let mut out = Drafts::new(settings.schemas.clone());
     known.nodes.iter().for_each(|node| out.take(&node.address));
     out.root = sources.root.clone();
-    let before = problems.len();
-    let sections = merge(&trees, &mut problems);
-    unread.all |= problems.len() > before;
-    let templates = template::collect(&sections, &mut problems);
+    let before = reading.problems.len();
+    let elsewhere: Vec<&str> = settings::keys().chain([external::KEY]).collect();
+    let sections = merge(trees.iter(), &elsewhere, &["templates"], &mut reading.problems);
+    reading.unread.all |= reading.problems.len() > before;
+    let templates = template::collect(&sections, &mut reading.problems);
     let mut implied = HashSet::new();
     for schema in &settings.schemas {
         let address = Address::root("schema", schema);
@@ -91,48 +125,68 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
             );
         }
     }
+    declare_sections(&sections, &templates, &settings, &mut out, &mut reading);
+    sources.add_bodies(&out.files);
+    reading.problems.append(&mut out.problems);
+    let mut drafts = out.list;
+    count_siblings(&mut drafts);
+    let (mut external, files) = external::read(&trees, &templates, &settings, &sources.root, &mut reading);
+    sources.add_bodies(&files);
+    let Reading { mut problems, unread } = reading;
+    check_names(&drafts, &known.nodes, &|address| not_owned(address, &settings), &mut problems);
+    let foreign = references::resolve(&mut drafts, &mut external, &known.nodes, &settings, &unread, &mut problems);
+    if problems.is_empty() {
+        return Ok(Declaration { settings, drafts, external, foreign, sources, basis, implied });
+    }
+    problems.extend(references::doubts(&drafts, &unread));
+    problems.sort();
+    problems.dedup();
+    Err(Error::Declaration(problems))
+}
+
+/// Declares all that stands in sections.
+fn declare_sections(
+    sections: &Sections,
+    templates: &template::Templates,
+    settings: &Settings,
+    out: &mut Drafts,
+    reading: &mut Reading,
+) {
+    let Reading { problems, unread } = reading;
     for (section, kind) in kinds::child_sections("") {
         for (_, name, yaml) in sections.iter().filter(|(key, _, _)| key == section.key) {
             out.directory = name.pos.file.parent().map(Path::to_path_buf).unwrap_or_default();
             let known = problems.len() + out.problems.len();
             let stamped = if kind.name() == "table" {
-                template::stamp(kind, &templates, name, yaml, &settings, &mut problems)
+                template::stamp(kind, templates, name, yaml, settings, problems)
             } else {
                 None
             };
             let yaml = stamped.as_ref().unwrap_or(yaml);
             let before = problems.len();
-            form::check_name(name, &mut problems);
-            form::check_kind(kind, yaml, &mut problems);
+            form::check_name(name, problems);
+            form::check_kind(kind, yaml, problems);
             if problems.len() == before {
-                declare_one(Some(kind), None, name, yaml, &settings, &mut out);
+                declare_one(Some(kind), None, name, yaml, settings, out);
             }
             if problems.len() + out.problems.len() > known {
                 unread.note(&name.text);
             }
         }
     }
-    sources.add_bodies(&out.files);
-    problems.append(&mut out.problems);
-    let mut drafts = out.list;
-    count_siblings(&mut drafts);
-    check_names(&drafts, &known.nodes, &settings, &mut problems);
-    let mut doubts = references::resolve(&mut drafts, &known.nodes, &settings, &unread, &mut problems);
-    if problems.is_empty() {
-        doubts.sort();
-        return Ok(Declaration { settings, drafts, sources, basis, implied, doubts });
-    }
-    problems.append(&mut doubts);
-    problems.sort();
-    problems.dedup();
-    Err(Error::Declaration(problems))
 }
 
 /// Key, name and what was written, over all files.
 type Sections = Vec<(String, Scalar, Yaml)>;
 
-/// Brings the sections of all files together; a name that stands twice is a mistake.
-fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
+/// Brings the sections of all trees together; a name that stands twice is a mistake. Keys that are read
+/// `elsewhere` are passed over; `more` are sections besides those of the kinds.
+fn merge<'a>(
+    trees: impl Iterator<Item = &'a Yaml>,
+    elsewhere: &[&str],
+    more: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Sections {
     let mut sections: Sections = Vec::new();
     let mut seen: HashMap<(String, String), crate::error::Pos> = HashMap::new();
     let known: Vec<&str> = kinds::child_sections("").map(|(s, _)| s.key).collect();
@@ -141,11 +195,11 @@ fn merge(trees: &[Yaml], problems: &mut Vec<Problem>) -> Sections {
             problems.push(Problem::new(&tree.pos, "a declaration is a map with keys such as `tables`"));
         }
         for (key, value) in tree.entries() {
-            if settings::is_key(&key.text) {
+            if elsewhere.contains(&key.text.as_str()) {
                 continue;
             }
-            if key.text != "templates" && !known.contains(&key.text.as_str()) {
-                let all = known.iter().copied().chain(settings::keys()).chain(["templates"]);
+            if !known.iter().chain(more).any(|known| *known == key.text) {
+                let all = known.iter().chain(elsewhere).chain(more).copied();
                 problems.push(form::unknown_key(key, all));
                 continue;
             }
@@ -241,8 +295,24 @@ fn count_siblings(drafts: &mut [Draft]) {
     }
 }
 
-/// Names that PostgreSQL would cut, and two things in one name space.
-fn check_names(drafts: &[Draft], known: &[&Node], settings: &Settings, problems: &mut Vec<Problem>) {
+/// Why an address has no place outside of `external`.
+fn not_owned(address: &Address, settings: &Settings) -> Option<(String, String)> {
+    let owned = settings.schemas.iter().any(|schema| schema == address.schema());
+    (!owned).then(|| {
+        let message = format!("{address} is in a schema that this declaration does not own");
+        let owned = settings.schemas.join(", ");
+        (message, format!("owned: {owned}; add it under `schemas`, or put the thing under `external`"))
+    })
+}
+
+/// Names that PostgreSQL would cut, and two things in one name space; `known` is declared in files that are not read,
+/// `misplaced` says why an address has no place here, and what to do.
+fn check_names(
+    drafts: &[Draft],
+    known: &[&Node],
+    misplaced: &dyn Fn(&Address) -> Option<(String, String)>,
+    problems: &mut Vec<Problem>,
+) {
     let mut taken: HashMap<(String, String), (&Address, Option<&Draft>)> = HashMap::new();
     // Of what is known, only what bears the name of a draft can be in its way.
     let names: HashSet<&str> = drafts.iter().map(|d| d.node.address.name()).collect();
@@ -262,10 +332,8 @@ fn check_names(drafts: &[Draft], known: &[&Node], settings: &Settings, problems:
             let problem = Problem::new(&draft.pos, format!("the name `{name}` has {} bytes", name.len()));
             problems.push(problem.hint(format!("PostgreSQL cuts names to {LONGEST} bytes: choose a shorter one")));
         }
-        if !address.schema().is_empty() && !settings.schemas.iter().any(|s| s == address.schema()) {
-            let problem =
-                Problem::new(&draft.pos, format!("{address} is in a schema that this declaration does not own"));
-            problems.push(problem.hint(format!("owned: {}; add it under `schemas`", settings.schemas.join(", "))));
+        if let Some((message, hint)) = misplaced(address).filter(|_| !address.schema().is_empty()) {
+            problems.push(Problem::new(&draft.pos, message).hint(hint));
         }
         let own = ("address".to_owned(), address.path());
         for slot in kinds::kind_of(address).slots(&draft.node).into_iter().chain([own]) {

@@ -3,6 +3,7 @@
 //! The reader takes every scalar as its source text, so where it takes a text, an editor may see a number or
 //! a flag. What only the server or the SQL parser can judge is left to them.
 
+use super::external;
 use super::settings::KEYS;
 use crate::kinds::{self, Form, Key, Kind, Many};
 use serde_json::{json, Map, Value};
@@ -10,14 +11,11 @@ use serde_json::{json, Map, Value};
 /// The JSON Schema of a declaration (draft 2020-12).
 pub fn json_schema() -> Value {
     let mut properties: Map<String, Value> = KEYS.iter().map(|key| (key.name.to_owned(), property(key))).collect();
-    for (section, kind) in kinds::child_sections("") {
-        let mut things = named(kind);
-        if matches!(kind.form(), Form::Record(_)) {
-            // `extensions: [vector]`
-            things = json!({ "anyOf": [things, { "type": "array", "items": name() }] });
-        }
-        properties.insert(section.key.into(), described(things, section.doc));
-    }
+    properties.extend(sections());
+    let mut others = sections();
+    others.insert(external::SCHEMAS.into(), described(of(&Form::Names, &Map::new()), external::SCHEMAS_DOC));
+    let others = json!({ "type": ["object", "null"], "properties": others, "additionalProperties": false });
+    properties.insert(external::KEY.into(), described(others, external::DOC));
     if let Some(table) = kinds::find("table") {
         let doc = "What tables of one sort have in common; a table that says `use` gets it. \
                    ${table}, ${schema} and ${column} stand for names.";
@@ -32,6 +30,19 @@ pub fn json_schema() -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// What stands under the sections of the kinds.
+fn sections() -> Map<String, Value> {
+    let property = |(section, kind): (&'static kinds::Section, &'static dyn Kind)| {
+        let mut things = named(kind);
+        if matches!(kind.form(), Form::Record(_)) {
+            // `extensions: [vector]`
+            things = json!({ "anyOf": [things, { "type": "array", "items": name() }] });
+        }
+        (section.key.to_owned(), described(things, section.doc))
+    };
+    kinds::child_sections("").map(property).collect()
 }
 
 /// The name of a kind's definition.

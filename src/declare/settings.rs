@@ -71,10 +71,6 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
     KEYS.iter().map(|k| k.name)
 }
 
-pub fn is_key(key: &str) -> bool {
-    keys().any(|k| k == key)
-}
-
 impl Settings {
     /// Collects the settings from all files. Lists add up; anything else is said once.
     pub fn read(trees: &[Yaml], problems: &mut Vec<Problem>) -> Self {

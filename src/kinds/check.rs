@@ -108,6 +108,10 @@ impl Kind for Check {
         Some(Value::Mapping(yaml))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query: include_str!("check.sql") })
     }

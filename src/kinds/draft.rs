@@ -31,6 +31,8 @@ pub struct Drafts {
     pub directory: std::path::PathBuf,
     /// The directory of the declaration, which `file:` may not leave.
     pub root: std::path::PathBuf,
+    /// Whether this is what others own, of which only what can be seen from outside matters.
+    pub external: bool,
     /// Files that bodies were read from, with what they hold.
     pub files: Vec<(std::path::PathBuf, Vec<u8>)>,
     /// Names given so far in the name spaces of constraints and indexes, per schema.
@@ -45,6 +47,7 @@ impl Drafts {
             schemas,
             directory: ".".into(),
             root: ".".into(),
+            external: false,
             files: Vec::new(),
             taken: HashSet::new(),
         }

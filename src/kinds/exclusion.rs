@@ -62,6 +62,10 @@ impl Kind for Exclusion {
         Some(Value::Mapping([("exclude".into(), exclude.into())].into_iter().collect()))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query: include_str!("exclusion.sql") })
     }

@@ -216,6 +216,10 @@ impl Kind for ForeignKey {
         Some(Value::Mapping([("key".into(), line.into())].into_iter().collect()))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query: include_str!("foreign_key.sql") })
     }

@@ -65,6 +65,10 @@ impl Kind for Function {
         routine::rename(WORD, node, to)
     }
 
+    fn restrained(&self, node: &Node, limits: &Limits) -> Option<(Node, Vec<String>)> {
+        routine::restrained(WORD, node, limits)
+    }
+
     fn early(&self, node: &Node) -> Option<Node> {
         routine::early(node)
     }

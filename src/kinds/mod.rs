@@ -118,6 +118,15 @@ pub struct Grantable {
     pub public: &'static [&'static str],
 }
 
+/// What a role that is no superuser may do in a database.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// The languages in which it may define routines.
+    pub languages: std::collections::HashSet<String>,
+    /// The settings that it may not touch.
+    pub settings: std::collections::HashSet<String>,
+}
+
 /// All that the program knows of one kind.
 pub trait Kind: Sync {
     /// The word in addresses: `table`, `foreign key`.
@@ -198,6 +207,19 @@ pub trait Kind: Sync {
     /// Whether it is made of data, so that it is never recreated.
     fn holds_rows(&self) -> bool {
         false
+    }
+
+    /// Where only a superuser may create the node as it is: what a role within the limits may create instead, and
+    /// what a superuser then runs to make it whole. That evaluates nothing that was declared.
+    fn restrained(&self, node: &Node, limits: &Limits) -> Option<(Node, Vec<String>)> {
+        let _ = (node, limits);
+        None
+    }
+
+    /// Whether something outside of the thing that it belongs to can need it; what is not outward only says how
+    /// that thing behaves.
+    fn is_outward(&self) -> bool {
+        true
     }
 
     /// Whether it must ride, because the parent would be a lesser thing without it.

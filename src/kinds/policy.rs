@@ -110,6 +110,10 @@ impl Kind for Policy {
         Some(Value::Mapping(yaml))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_policy", parent: "pg_class", query: include_str!("policy.sql") })
     }

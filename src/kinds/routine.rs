@@ -5,12 +5,14 @@
 //! Bodies in string form are bytes; `BEGIN ATOMIC` and `RETURN` bodies are what the server prints.
 
 mod set;
+mod stand_in;
 mod written;
 
 use super::early::needs_of;
 use super::*;
 use crate::sql::{literal, tokens, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
+pub use stand_in::restrained;
 pub use written::{bare_name, declare, key, split, write, FUNCTION, PROCEDURE};
 
 /// Whether two addresses may name one routine: the same schema, name and number of arguments.

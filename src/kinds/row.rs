@@ -135,6 +135,10 @@ impl Kind for ReferenceRow {
         Some(Value::Mapping(values.into_iter().map(entry).collect()))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         None
     }

@@ -52,6 +52,10 @@ impl Kind for RowSecurity {
         (enabled || forced).then(|| if forced { "forced".into() } else { "enabled".into() })
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         // The table's own row once more, as a thing below it: -1 is no column's number.
         Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("row_security.sql") })

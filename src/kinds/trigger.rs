@@ -300,6 +300,10 @@ impl Kind for Trigger {
         Some(Value::Mapping(yaml))
     }
 
+    fn is_outward(&self) -> bool {
+        false
+    }
+
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_trigger", parent: "pg_class", query: include_str!("trigger.sql") })
     }

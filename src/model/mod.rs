@@ -4,7 +4,9 @@
 mod address;
 mod grants;
 mod node;
+mod pattern;
 
 pub use address::Address;
 pub use grants::{ForeignGrant, Grants, Privilege};
 pub use node::{Hints, Model, Node, Spec};
+pub use pattern::is_ignored;

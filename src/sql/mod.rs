@@ -17,4 +17,4 @@ pub use columns::columns;
 pub use fragment::{Fragment, Mistake, Shape};
 pub use parser::tokens;
 pub use quote::{literal, qualified, Ident};
-pub use references::{qualify, references, Reference, Space};
+pub use references::{mentions, own_columns, qualify, references, Reference, Space};

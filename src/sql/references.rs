@@ -11,8 +11,10 @@ pub enum Space {
     Relation,
     Function,
     Type,
-    /// A column that stands alone outside sub-selects: one of the relation that the fragment belongs to.
-    Column,
+    /// Operators, operator classes and collations.
+    Other,
+    /// Schemas themselves.
+    Schema,
 }
 
 /// A name in a fragment.
@@ -31,7 +33,7 @@ pub fn references(fragment: &Fragment) -> Vec<Reference> {
     let Some(tree) = parser::tree(&statement) else { return Vec::new() };
     let mut found = Vec::new();
     let mut ctes = Vec::new();
-    collect(&tree, true, &mut found, &mut ctes);
+    collect(&tree, &mut found, &mut ctes);
     found
         .into_iter()
         .filter(|r| r.space != Space::Relation || r.schema.is_some() || !ctes.contains(&r.name))
@@ -44,6 +46,39 @@ pub fn references(fragment: &Fragment) -> Vec<Reference> {
             (offset.is_none_or(|at| at < fragment.text.len())).then_some(Reference { offset, ..r })
         })
         .collect()
+}
+
+/// The columns that stand alone in a fragment, outside of sub-selects: those of the relation that it belongs to. With
+/// the byte offset in its text, where the parser tells it.
+pub fn own_columns(fragment: &Fragment) -> Vec<(String, Option<usize>)> {
+    let (statement, start) = fragment.statement();
+    let mut found = Vec::new();
+    if let Some(tree) = parser::tree(&statement) {
+        collect_columns(&tree, &mut found);
+    }
+    found.into_iter().map(|(name, at)| (name, at.and_then(|at: usize| at.checked_sub(start)))).collect()
+}
+
+fn collect_columns(value: &Value, found: &mut Vec<(String, Option<usize>)>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(fields) = map.get("fields").and_then(Value::as_array) {
+                let offset = map.get("location").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+                if let [name] = fields.as_slice() {
+                    let name = name.pointer("/node/String/sval").and_then(Value::as_str);
+                    found.extend(name.map(|name| (name.to_owned(), offset)));
+                }
+            }
+            // A key of an index or of an exclusion constraint.
+            let key = map.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+            if map.contains_key("nulls_ordering") {
+                found.extend(key.map(|name| (name.to_owned(), None)));
+            }
+            map.iter().filter(|(key, _)| *key != "SubLink").for_each(|(_, child)| collect_columns(child, found));
+        }
+        Value::Array(values) => values.iter().for_each(|v| collect_columns(v, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The fragment's text with the schema put before each unqualified name that `resolve` knows one for.
@@ -62,8 +97,7 @@ pub fn qualify(fragment: &Fragment, resolve: &dyn Fn(&Reference) -> Option<Strin
     text
 }
 
-/// `own`: whether columns that stand alone are those of the relation that the fragment belongs to.
-fn collect(value: &Value, own: bool, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
+fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|s| !s.is_empty()).map(str::to_owned);
@@ -80,6 +114,11 @@ fn collect(value: &Value, own: bool, found: &mut Vec<Reference>, ctes: &mut Vec<
             {
                 push_name(names, Space::Type, offset, found);
                 push_sequence(map, found);
+            } else if let (Some(names), true) = (map.get("name").and_then(Value::as_array), map.contains_key("lexpr")) {
+                // `OPERATOR(s.=)`; a bare operator tells nothing of its schema.
+                if names.len() > 1 {
+                    push_name(names, Space::Other, offset, found);
+                }
             } else if map.contains_key("ctematerialized") {
                 ctes.extend(text("ctename"));
             } else if let Some(name) = map.get("Sval").and_then(|v| v.get("sval")).and_then(Value::as_str) {
@@ -88,27 +127,56 @@ fn collect(value: &Value, own: bool, found: &mut Vec<Reference>, ctes: &mut Vec<
                     found.push(Reference { space: Space::Relation, schema, name, offset: None });
                 }
             }
-            if let (Some(fields), true) =
-                (map.get("ColumnRef").and_then(|c| c.get("fields")).and_then(Value::as_array), own)
-            {
-                let offset = map.get("ColumnRef").and_then(|c| c.get("location")).and_then(Value::as_u64);
-                let offset = offset.and_then(|n| usize::try_from(n).ok());
-                if let [name] = fields.as_slice() {
-                    let name = name.pointer("/node/String/sval").and_then(Value::as_str).map(str::to_owned);
-                    found.extend(name.map(|name| Reference { space: Space::Column, schema: None, name, offset }));
+            for key in ["opclass", "collation", "collname"] {
+                if let Some(names) = map.get(key).and_then(Value::as_array) {
+                    push_name(names, Space::Other, offset, found);
                 }
             }
-            // A key of an index or of an exclusion constraint.
-            if let (Some(name), true) = (text("name"), own && map.contains_key("nulls_ordering")) {
-                found.push(Reference { space: Space::Column, schema: None, name, offset: None });
-            }
-            for (key, child) in map {
-                collect(child, own && key != "SubLink", found, ctes);
+            for child in map.values() {
+                collect(child, found, ctes);
             }
         }
-        Value::Array(values) => values.iter().for_each(|v| collect(v, own, found, ctes)),
+        Value::Array(values) => values.iter().for_each(|v| collect(v, found, ctes)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// What a text may refer to that no parser here reads, such as a body in PL/pgSQL: qualified names wherever they
+/// stand, in each name space that they may belong to, and other names as those of types.
+pub fn mentions(text: &str) -> Vec<Reference> {
+    let tokens = parser::tokens(text).unwrap_or_default();
+    let word = |at: usize| {
+        let token = tokens.get(at)?;
+        let quoted = token.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        super::name::split(quoted.unwrap_or(token.text)).map(|name| (name, quoted.is_some()))
+    };
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
+    let mut found = Vec::new();
+    let mut push = |space, schema: Option<String>, name: String| {
+        found.push(Reference { space, schema, name, offset: None });
+    };
+    let mut at = 0;
+    while at < tokens.len() {
+        match word(at) {
+            Some(((Some(schema), name), true)) => push(Space::Relation, Some(schema), name),
+            Some(((None, first), false)) if is(at + 1, ".") => {
+                let second = word(at + 2);
+                if let Some(((None, name), false)) = second {
+                    if is(at + 3, "(") {
+                        push(Space::Function, Some(first), name);
+                    } else {
+                        push(Space::Relation, Some(first.clone()), name.clone());
+                        push(Space::Type, Some(first), name);
+                    }
+                    at += 2;
+                }
+            }
+            Some(((None, name), false)) => push(Space::Type, None, name),
+            _ => {}
+        }
+        at += 1;
+    }
+    found
 }
 
 fn push_name(names: &[Value], space: Space, offset: Option<usize>, found: &mut Vec<Reference>) {
@@ -159,5 +227,34 @@ mod tests {
         for (shape, text, wanted) in cases {
             assert_eq!(qualify(&Fragment::new(shape, text), &resolve), wanted);
         }
+    }
+
+    fn words(found: Vec<Reference>) -> Vec<String> {
+        found.iter().map(|r| format!("{:?} {}.{}", r.space, r.schema.as_deref().unwrap_or(""), r.name)).collect()
+    }
+
+    #[test]
+    fn operators_classes_and_collations_are_found() {
+        let cases = [
+            (Shape::Expression, "a operator(ext.<->) b = c", "Other ext.<->"),
+            (Shape::Keys, "embedding ext.vector_cosine_ops desc", "Other ext.vector_cosine_ops"),
+            (Shape::Keys, "name collate ext.german", "Other ext.german"),
+            (Shape::Column, "text collate ext.german", "Other ext.german"),
+            (Shape::Call, "auth.touch()", "Function auth.touch"),
+        ];
+        for (shape, text, wanted) in cases {
+            let found = words(references(&Fragment::new(shape, text)));
+            assert!(found.iter().any(|f| f == wanted), "{shape:?} {text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_searched_for_names() {
+        let body = "declare r auth.users%rowtype; begin perform auth.uid(); r := 'auth.x'; -- auth.nothing\nend";
+        let found = words(mentions(body));
+        for wanted in ["Relation auth.users", "Type auth.users", "Function auth.uid", "Relation auth.x", "Type .r"] {
+            assert!(found.iter().any(|f| f == wanted), "{wanted}: {found:?}");
+        }
+        assert!(!found.iter().any(|f| f.contains("nothing")), "{found:?}");
     }
 }

@@ -87,14 +87,16 @@ impl Database<'_> {
     pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
         let place = Place::Server(Box::new(self.server.target("postgres")));
         let words = |error: pgplumb::error::Error| error.to_string();
+        let target = self.target();
         let choices = Choices {
             declaration: declaration.to_owned(),
             scratch: place,
+            target: Some(&target),
             locked: false,
             env: &|_| None,
             progress: &|_| {},
         };
-        let session = engine::open(&self.target()).await.map_err(words)?;
+        let session = engine::open(&target).await.map_err(words)?;
         let desired = engine::desired(&choices, session.major).await.map_err(words)?;
         let wanted = engine::wanted(&desired);
         let live = engine::live(&session, &wanted, true).await.map_err(words)?;

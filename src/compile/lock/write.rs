@@ -54,6 +54,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
         majors,
         settings: origin.settings.clone(),
         basis: origin.basis.digest.clone(),
+        external: origin.basis.external.clone(),
         adopted: origin.adopted,
         seal: String::new(),
     };

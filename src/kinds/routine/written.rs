@@ -1,6 +1,6 @@
 //! Routines as they are written: the key holds name and arguments, the map the rest.
 
-use super::{set, RoutineSpec};
+use super::{set, stand_in, RoutineSpec};
 use crate::error::Problem;
 use crate::kinds::form::{brief, check_sql};
 use crate::kinds::included::include;
@@ -98,7 +98,7 @@ pub fn declare(kind: &str, key: &Scalar, yaml: &Yaml, out: &mut Drafts) {
     let Some(signature) = Signature::read(key, out) else { return };
     let text = |key: &str| yaml.text(key).map(|s| s.text.clone());
     let atomic = yaml.text("atomic").and_then(|scalar| Atomic::read(scalar, out));
-    let spec = RoutineSpec {
+    let mut spec = RoutineSpec {
         arguments: signature.arguments.clone(),
         returns: text("returns"),
         language: language(yaml),
@@ -122,7 +122,12 @@ pub fn declare(kind: &str, key: &Scalar, yaml: &Yaml, out: &mut Drafts) {
         support: text("support"),
         set: settings(yaml, out),
     };
-    one_body(key, yaml, &spec, out);
+    let bodiless = spec.body.is_none() && spec.atomic.is_none();
+    if out.external && (bodiless || spec.library.is_some() || ["c", "internal"].contains(&spec.language.as_str())) {
+        spec = stand_in::idle(&spec);
+    } else {
+        one_body(key, yaml, &spec, out);
+    }
     let was = yaml.text("was").map(|was| signature.formerly(&was.text));
     let address = Address::root("schema", &signature.schema).child(kind, &signature.name);
     let draft = out.add(address, &spec, &key.pos);

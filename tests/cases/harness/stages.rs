@@ -1,6 +1,7 @@
 //! The loop that a case goes through. Each stage ends the case with what it found wrong.
 //!
-//! 1. `before.sql` is built, the way to `schema.yaml` is planned: its hazards are those that are expected;
+//! 1. `surroundings.sql` (what others own) and `before.sql` are built, the way to `schema.yaml` is planned: its
+//!    hazards are those that are expected;
 //! 2. the plan, written and read back, is applied, after which there is nothing left to plan;
 //! 3. rows and values of tables and columns that stay are as before;
 //! 4. pg_dump says the same as of a database that was built directly, from `after.sql` or the declaration;
@@ -24,10 +25,12 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     let declaration = directory.path().join("schema.yaml");
     let yaml = file("schema.yaml").ok_or("it has no schema.yaml")?;
     std::fs::write(&declaration, yaml).map_err(|error| error.to_string())?;
-    let before = file("before.sql").unwrap_or_default();
+    let others = file("surroundings.sql").unwrap_or_default();
+    // What others own is there first, and in all databases that are compared.
+    let before = format!("{others}\n{}", file("before.sql").unwrap_or_default());
 
     let database = server.database();
-    database.psql(&before).map_err(stage("before.sql"))?;
+    database.psql(&before).map_err(stage("surroundings.sql and before.sql"))?;
     let dump = database.dump().map_err(stage("dumping"))?;
     let rows = database.rows().map_err(stage("reading the rows"))?;
 
@@ -65,6 +68,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
         check_rows(&rows, &now, expect).map_err(with_plan("rows after apply"))?;
         check_queries(&database, expect)?;
         let reference = server.database();
+        reference.psql(&others).map_err(stage("surroundings.sql"))?;
         build_reference(&reference, &declaration, file("after.sql").as_deref()).await?;
         let wanted = reference.dump().map_err(stage("dumping"))?;
         if same(&wanted, &database, &expect.except).is_err() {

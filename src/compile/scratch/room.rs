@@ -1,0 +1,148 @@
+//! A scratch database to build in.
+//!
+//! What is built runs code that somebody declared: defaults of rows, checks, expressions of indexes. On a server
+//! of our own it runs as a role that is no superuser, owns this database and nothing else, and so can reach no
+//! file and no program. Only what that role may not define is added by a superuser, when all is built, in a
+//! session that was opened before anything could change what it meets. That session runs nothing that was
+//! declared, and reads nothing.
+
+use super::super::build::search_path;
+use super::Scratch;
+use crate::catalog::Session;
+use crate::declare::{Declaration, Settings};
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{self, Limits};
+use crate::model::{Address, Model, Node};
+use std::collections::HashSet;
+use std::ops::Deref;
+
+/// An open session in a scratch database.
+pub struct Room {
+    session: Session,
+    above: Option<Above>,
+}
+
+/// The superuser's session beside the other, and what the other may not do.
+struct Above {
+    session: Session,
+    limits: Limits,
+}
+
+impl Deref for Room {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+/// What is there only after a superuser has run the statements.
+pub struct Later {
+    address: Address,
+    statements: Vec<String>,
+}
+
+/// What became of a transaction in which something was built. Either way one is open, to be read in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// It is still open: what was built goes when it is rolled back.
+    Open,
+    /// It had to be committed, so that a superuser could complete it.
+    Committed,
+}
+
+impl Room {
+    /// Ends building: checks what a commit would check, completes what was built within limits, and leaves the names that
+    /// everything is printed under.
+    ///
+    /// # Errors
+    /// What the server refuses, where it was declared; without a declaration, the first refusal.
+    pub async fn end(&self, later: &[Later], settings: &Settings, declared: Option<&Declaration>) -> Result<Built> {
+        if later.is_empty() {
+            let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
+            self.client.batch_execute(end).await?;
+            return Ok(Built::Open);
+        }
+        self.client.batch_execute("COMMIT").await?;
+        self.complete(later, settings, declared).await?;
+        self.client.batch_execute("BEGIN").await?;
+        Ok(Built::Committed)
+    }
+
+    /// A room without what was built last: this one, if that was not committed.
+    pub async fn next(self, scratch: &mut Scratch, built: Built) -> Result<Self> {
+        self.release().await?;
+        match built {
+            Built::Open => Ok(self),
+            Built::Committed => scratch.database().await,
+        }
+    }
+
+    /// A room in which the session's role may do all that it will be asked to do.
+    pub fn open(session: Session) -> Self {
+        Self { session, above: None }
+    }
+
+    /// A room for a role that is no superuser, with the session of one beside it.
+    pub async fn below(session: Session, above: Session) -> Result<Self> {
+        let names = async |sql: &str| -> Result<HashSet<String>> {
+            let rows = above.client.query(sql, &[]).await?;
+            Ok(rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?)
+        };
+        let limits = Limits {
+            languages: names("select lanname::text from pg_language where lanpltrusted").await?,
+            settings: names("select lower(name) from pg_settings where context not in ('user', 'backend')").await?,
+        };
+        Ok(Self { session, above: Some(Above { session: above, limits }) })
+    }
+
+    /// Schemas that are there already: they were not declared, or something needed them before.
+    pub async fn given(&self) -> Result<HashSet<String>> {
+        let rows = self.client.query("select nspname::text from pg_namespace", &[]).await?;
+        let paths = rows.iter().map(|row| Ok(Address::root("schema", row.try_get(0)?).path()));
+        paths.collect()
+    }
+
+    /// The model as the session's role may build it, and what is missing in it then.
+    pub fn within_limits(&self, model: Model) -> (Model, Vec<Later>) {
+        let Some(Above { limits, .. }) = &self.above else { return (model, Vec::new()) };
+        let mut later = Vec::new();
+        let nodes =
+            model.into_nodes().into_iter().map(|node| match kinds::kind_of(&node.address).restrained(&node, limits) {
+                Some((lesser, statements)) => {
+                    later.push(Later { address: node.address, statements });
+                    lesser
+                }
+                None => node,
+            });
+        let nodes: Vec<Node> = nodes.collect();
+        (Model::new(nodes), later)
+    }
+
+    /// Makes whole what was built within limits.
+    ///
+    /// # Errors
+    /// What the server refuses, where it was declared; without a declaration, the first refusal.
+    async fn complete(&self, later: &[Later], settings: &Settings, declared: Option<&Declaration>) -> Result<()> {
+        let Some(Above { session, .. }) = &self.above else { return Ok(()) };
+        let mut problems = Vec::new();
+        for Later { address, statements } in later {
+            let path = search_path(address.schema(), settings);
+            for sql in std::iter::once(&format!("SET search_path = {path}")).chain(statements) {
+                let Err(error) = session.client.batch_execute(sql).await else { continue };
+                let draft = declared.and_then(|d| d.drafts.iter().find(|draft| draft.node.address == *address));
+                match draft {
+                    Some(draft) => {
+                        problems.push(Problem::new(&draft.pos, format!("{address}: {}", Error::from(error))));
+                        break;
+                    }
+                    None => return Err(Error::from(error).while_(format!("completing {address}"))),
+                }
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Declaration(problems))
+    }
+}

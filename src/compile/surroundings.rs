@@ -1,0 +1,152 @@
+//! What a declaration refers to and does not own, where it does not say so itself: copied from a target, or kept
+//! in the lock since it was.
+//!
+//! A [`Stubs`] holds outlines only: signatures without bodies, tables as columns and keys. So what is built over
+//! them prints as over the things themselves, and nobody's code is copied.
+
+use crate::catalog::{self, Session};
+use crate::declare::{extension_schema, may_be_ignored, Declaration, Foreign, Names};
+use crate::error::{Error, Problem, Result};
+use crate::kinds::{form::nearest, Draft};
+use crate::model::{Address, Node, Spec};
+use crate::sql::Space;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+
+/// Things that others own, as paths and specs. What stands on one level stands in its order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stubs(Vec<(String, serde_json::Value)>);
+
+impl Stubs {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn of(drafts: &[Draft]) -> Result<Self> {
+        let mut nodes: Vec<&Node> = drafts.iter().map(|draft| &draft.node).collect();
+        let parent = |node: &Node| node.address.parent().map(|parent| parent.path());
+        // Parents come first, columns as they stand in their table.
+        nodes.sort_by_cached_key(|node| match parent(node) {
+            Some(parent) if node.address.segments().count() > 2 => (parent, 1, node.order, node.address.path()),
+            _ => (node.address.path(), 0, 0, String::new()),
+        });
+        let entry = |node: &&Node| -> Result<(String, serde_json::Value)> {
+            let spec = node.spec.read().map_err(|e| Error::new(format!("{}: {e}", node.address)))?;
+            Ok((node.address.path(), spec))
+        };
+        Ok(Self(nodes.iter().map(entry).collect::<Result<_>>()?))
+    }
+
+    fn drafts(&self, declaration: &Declaration) -> Result<Vec<Draft>> {
+        let pos = declaration.sources.start();
+        let draft = |(at, (path, spec)): (usize, &(String, serde_json::Value))| {
+            let address = crate::plan::address_of(path)
+                .ok_or_else(|| Error::new(format!("the lock names `{path}`, which is no address")))?;
+            let mut node = Node::new(address, Spec::of(spec));
+            node.order = u32::try_from(at).unwrap_or(u32::MAX);
+            Ok(Draft { node, pos: pos.clone(), fragments: Vec::new(), statements: Vec::new(), reads: Vec::new() })
+        };
+        self.0.iter().enumerate().map(draft).collect()
+    }
+}
+
+/// Rounds in which what was copied may need more to be copied; no chain of types is longer.
+const ROUNDS: usize = 50;
+
+/// Adds to a declaration what it refers to and nobody declared: from the target if there is one, else from what the
+/// lock kept. Returns what belongs into the lock.
+///
+/// # Errors
+/// What is not there, at the place in the YAML that names it.
+pub async fn complete(declaration: &mut Declaration, target: Option<&Session>, kept: Option<&Stubs>) -> Result<Stubs> {
+    let declared = declaration.external.len();
+    let problems = match target {
+        Some(session) => {
+            session.snapshot().await?;
+            let problems = copy(declaration, session).await?;
+            session.release().await?;
+            problems
+        }
+        None => {
+            let kept = kept.map(|kept| kept.drafts(declaration)).transpose()?.unwrap_or_default();
+            let known: HashSet<Address> = declaration.external.iter().map(|d| d.node.address.clone()).collect();
+            declaration.adopt(kept.into_iter().filter(|draft| !known.contains(&draft.node.address)).collect());
+            unknown(declaration)
+        }
+    };
+    if problems.is_empty() {
+        return Stubs::of(declaration.external.get(declared..).unwrap_or_default());
+    }
+    Err(Error::Declaration(problems))
+}
+
+/// Copies from the target until nothing new is referred to; what it does not have.
+async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Problem>> {
+    let mut asked = declaration.foreign.clone();
+    let mut known: HashSet<(Space, Vec<String>, String)> = HashSet::new();
+    let mut problems = Vec::new();
+    for _ in 0..ROUNDS {
+        asked.retain(|foreign| known.insert((foreign.space, foreign.schemas.clone(), foreign.name.clone())));
+        if asked.is_empty() {
+            break;
+        }
+        let settings = declaration.settings.clone();
+        let theirs = |schema: &str, name: &str| {
+            !settings.schemas.iter().any(|own| own == schema) || may_be_ignored(schema, name, &settings)
+        };
+        let mut sighting = catalog::sight(session, &asked, &theirs).await?;
+        let beyond: HashMap<usize, &String> = sighting.beyond.iter().map(|(at, words)| (*at, words)).collect();
+        for (at, foreign) in asked.iter().enumerate().filter(|(_, foreign)| foreign.certain) {
+            if let Some(words) = beyond.get(&at) {
+                let message = format!("{words} belongs to others, and is of a kind that nothing can stand in for here");
+                problems.push(Problem::new(&foreign.pos, message));
+            } else if !sighting.there.contains(&at) {
+                let message = format!("there is no {} `{}` in the database", foreign.kind(), foreign.words());
+                let hint = "somebody else has to make it there; declare it under `external` if it is to come";
+                problems.push(Problem::new(&foreign.pos, message).hint(hint));
+            }
+        }
+        // What is declared as an extension is built as such.
+        let own = |name: &str| {
+            let address = Address::root("extension", name);
+            declaration.drafts.iter().any(|draft| draft.node.address == address)
+        };
+        sighting.outlines.retain(|outline| outline.section != "extensions" || !own(&outline.key));
+        asked = declaration.adopt_outlines(sighting.outlines)?;
+    }
+    Ok(problems)
+}
+
+/// What is certainly somebody else's, and of which nothing is known.
+fn unknown(declaration: &Declaration) -> Vec<Problem> {
+    let names = Names::new(declaration.external.iter().map(|d| &d.node));
+    let extended: HashSet<String> =
+        declaration.external.iter().filter_map(|draft| extension_schema(&draft.node)).collect();
+    let is_known = |foreign: &&Foreign| match foreign.space {
+        Space::Schema => names.has_schema(&foreign.name),
+        Space::Relation | Space::Function | Space::Type | Space::Other => {
+            foreign.schemas.iter().any(|schema| extended.contains(schema))
+                || !names.find(&foreign.reference(), "", &declaration.settings).is_empty()
+        }
+    };
+    let mut problems = Vec::new();
+    for foreign in declaration.foreign.iter().filter(|f| f.certain && !is_known(f)) {
+        let (kind, words) = (foreign.kind(), foreign.words());
+        let problem =
+            Problem::new(&foreign.pos, format!("{kind} `{words}` is not declared here, and nothing is known of it"));
+        let external = declaration.external.iter().map(|draft| &draft.node.address);
+        let similar: Vec<String> = external
+            .filter(|address| address.segments().count() == 2)
+            .map(|address| {
+                let name = crate::kinds::routine::bare_name(address).unwrap_or_else(|| address.name().to_owned());
+                format!("{}.{name}", address.schema())
+            })
+            .collect();
+        problems.push(problem.hint(match nearest(&words, similar.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "declare it under `external`, or name a database that has it with --url".to_owned(),
+        }));
+    }
+    problems
+}

@@ -1,0 +1,21 @@
+create schema billing;
+create schema types;
+create domain types.money_amount as numeric(12,2) check (value >= 0);
+create type types.currency as enum ('EUR', 'USD');
+create domain types.strict_currency as types.currency not null;
+create table billing.accounts (id bigint primary key, name text collate "C" not null, currency types.currency, balance types.money_amount);
+create unique index accounts_name on billing.accounts (name);
+create unique index accounts_some on billing.accounts (currency) where id > 10;
+create table billing.invoices (id bigint, year int, total types.money_amount, primary key (year, id)) partition by list (year);
+create table billing.invoices_2024 partition of billing.invoices for values in (2024);
+create view billing.open as select id, name, balance from billing.accounts where balance > 0;
+create materialized view billing.totals as select currency, sum(balance) as total from billing.accounts group by currency;
+create sequence billing.numbers as int start 100;
+create function billing.stamp() returns trigger language plpgsql as $$ begin new.note := coalesce(new.note, 'stamped'); return new; end $$;
+create function billing.rate(c types.currency default 'EUR') returns numeric language sql immutable strict as $$ select 1.5 $$;
+create function billing.rate(c text) returns numeric language sql immutable as $$ select 2.5 $$;
+create procedure billing.close(year int, inout done boolean default false) language plpgsql as $$ begin done := true; end $$;
+create function billing.list(variadic years int[]) returns table (year int, total numeric) language sql stable as $$
+  select year, sum(total::numeric) from billing.invoices i where i.year = any (years) group by year $$;
+insert into billing.accounts values (1, 'one', 'EUR', 10), (2, 'two', 'USD', 20);
+insert into billing.invoices values (1, 2024, 5);
