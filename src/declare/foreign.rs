@@ -89,7 +89,11 @@ impl<'a> Search<'a> {
     pub fn note_schema(&mut self, draft: &Draft, external: &Names) {
         let Some(schema) = extension_schema(&draft.node) else { return };
         // Every database has `public`.
-        if schema == "public" || self.settings.schemas.contains(&schema) || external.has_schema(&schema) {
+        if schema == "public"
+            || is_system(&schema)
+            || self.settings.schemas.contains(&schema)
+            || external.has_schema(&schema)
+        {
             return;
         }
         let reference = Reference { space: Space::Schema, schema: None, name: schema, offset: None };

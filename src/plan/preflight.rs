@@ -8,6 +8,8 @@ use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::Address;
+use crate::sql::{qualified, references, Fragment, Shape, Space};
+use std::collections::HashSet;
 
 /// The questions that the kinds have about what a plan creates and alters.
 pub fn questions(input: &Input) -> Vec<(Address, Question)> {
@@ -35,11 +37,25 @@ pub fn questions(input: &Input) -> Vec<(Address, Question)> {
     questions
 }
 
-/// Asks the questions in the open transaction. What cannot be asked is returned in words.
+/// Asks the questions in the open transaction. What cannot be asked is returned in words, and so is what should
+/// not be: nobody has reviewed what the declaration calls, so only what cannot act is called.
 pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result<(Vec<Finding>, Vec<String>)> {
     let mut findings = Vec::new();
     let mut not_checked = Vec::new();
-    for (address, question) in questions {
+    let called: Vec<Vec<(String, String)>> = questions.iter().map(|(_, question)| called(question)).collect();
+    let acting = acting(session, &called).await?;
+    for ((address, question), called) in questions.iter().zip(&called) {
+        if called.is_empty() {
+            not_checked.push(format!("{address}: not asked, because it cannot be told what the question would call"));
+            continue;
+        }
+        if let Some((schema, name)) = called.iter().find(|called| acting.contains(*called)) {
+            let name = qualified(schema, name);
+            not_checked.push(format!(
+                "{address}: not asked, because that would call {name}, which is volatile: it may do more than read"
+            ));
+            continue;
+        }
         session.client.batch_execute("SAVEPOINT pgplumb_question").await?;
         match session.client.query_one(&question.sql, &[]).await {
             Ok(row) => {
@@ -59,6 +75,28 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
         session.client.batch_execute("ROLLBACK TO pgplumb_question").await?;
     }
     Ok((findings, not_checked))
+}
+
+/// The functions and operators in a question, each with the schema in which it is found.
+fn called(question: &Question) -> Vec<(String, String)> {
+    let named = references(&Fragment::new(Shape::Query, question.sql.as_str())).into_iter();
+    let called = named.filter(|r| matches!(r.space, Space::Function | Space::Other));
+    // The search path is empty.
+    called.map(|r| (r.schema.unwrap_or_else(|| "pg_catalog".to_owned()), r.name)).collect()
+}
+
+/// Those that are volatile, by the server's own word.
+async fn acting(session: &Session, called: &[Vec<(String, String)>]) -> Result<HashSet<(String, String)>> {
+    let all: HashSet<&(String, String)> = called.iter().flatten().collect();
+    let (schemas, names): (Vec<&str>, Vec<&str>) = all.iter().map(|(s, n)| (s.as_str(), n.as_str())).unzip();
+    let sql = "with called as (select s.oid, c.* from unnest($1::text[], $2::text[]) c (schema, name) join pg_namespace s on s.nspname = c.schema)
+               select c.schema, c.name from called c join pg_proc p on p.pronamespace = c.oid and p.proname = c.name
+               where p.provolatile = 'v'
+               union
+               select c.schema, c.name from called c join pg_operator o on o.oprnamespace = c.oid and o.oprname = c.name
+               join pg_proc p on p.oid = o.oprcode where p.provolatile = 'v'";
+    let rows = session.client.query(sql, &[&schemas, &names]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Whether the role may write the journal, or make it where it is not there yet.

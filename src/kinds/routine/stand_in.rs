@@ -41,7 +41,8 @@ pub fn restrained(word: &str, node: &Node, limits: &Limits) -> Option<(Node, Vec
     let spec: RoutineSpec = node.spec.read().ok()?;
     let reserved = |setting: &&String| {
         let name = setting.split('=').next().unwrap_or_default().to_lowercase();
-        limits.settings.contains(&name)
+        // What belongs to a library that is not loaded, only a superuser may set for a routine.
+        name.contains('.') || limits.settings.contains(&name)
     };
     let stand_in = |spec: &RoutineSpec| Node { spec: Spec::of(spec), ..node.clone() };
     if !limits.languages.contains(&spec.language) {

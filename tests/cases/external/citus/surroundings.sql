@@ -6,7 +6,7 @@ create table citus.pg_dist_shard (logicalrelid regclass not null, shardid bigint
 create function citus.create_distributed_table(
   table_name regclass, distribution_column text, distribution_type citus.distribution_type default 'hash',
   colocate_with text default 'default', shard_count int default null) returns void language plpgsql as $$
-begin insert into citus.pg_dist_partition values (table_name, 'h', distribution_column); end $$;
+begin insert into citus.pg_dist_partition values (table_name, 'h', distribution_column) on conflict do nothing; end $$;
 create function citus.create_reference_table(table_name regclass) returns void language plpgsql as $$ begin null; end $$;
 create function citus.shards(relation regclass, out shard bigint, out size bigint) returns setof record
   language sql stable as $$ select shardid, 0::bigint from citus.pg_dist_shard where logicalrelid = relation $$;

@@ -19,3 +19,4 @@ create view data.recent as select * from data.films where year > 2000;
 create materialized view data.counts as select year, count(*) as films from data.films group by year;
 insert into data.films (title, year) values ('Brazil', 1985), ('Alien', 1979), ('Up', 2009);
 insert into basic_auth.users values ('a@b.c', 'p', 'web_anon');
+refresh materialized view data.counts;
