@@ -232,6 +232,7 @@ fn field_name(name: &str) -> &str {
         "target_columns" => "referenced columns",
         "set_columns" => "columns set on delete",
         "not_null_name" => "name of not_null",
+        "not_null_not_valid" => "not_null not valid",
         "is_virtual" => "virtual",
         name => name,
     }

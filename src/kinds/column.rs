@@ -23,6 +23,9 @@ pub struct ColumnSpec {
     /// From 18 on, NOT NULL has a name; None if it is the derived one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_null_name: Option<String>,
+    /// Rows that were there before NOT NULL have not been tested, from 18 on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_null_not_valid: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +63,7 @@ impl ColumnSpec {
             ty,
             not_null,
             not_null_name,
+            not_null_not_valid: _,
             default,
             identity,
             generated,
@@ -148,6 +152,7 @@ impl Kind for Column {
             ty: row.try_get(at + 1)?,
             not_null: row.try_get(at + 2)?,
             not_null_name: not_null_name.filter(|n| *n != name::derive(table, &column, "not_null", &|_| false)),
+            not_null_not_valid: row.try_get(at + 12)?,
             collation: row.try_get(at + 6)?,
             storage: storage.map(str::to_owned),
             compression: compression.map(str::to_owned),
@@ -214,7 +219,10 @@ impl Kind for Column {
 
     fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
         let spec: ColumnSpec = node.spec.read().ok()?;
-        Some((format!("{} {}", Ident(node.address.name()), spec.definition(true)), change::settings(node, None, &spec)))
+        Some((
+            format!("{} {}", Ident(node.address.name()), spec.definition(!spec.not_null_not_valid)),
+            change::settings(node, None, &spec),
+        ))
     }
 
     fn stays_with_parent(&self) -> bool {

@@ -20,7 +20,8 @@ select a.attrelid, a.attrelid, a.attnum::int4, c.relowner, a.attacl::text,
           join pg_sequence s on s.seqrelid = sd.objid
           join pg_class sc on sc.oid = sd.objid
           where sd.classid = 'pg_class'::regclass and sd.deptype = 'i'
-            and sd.refclassid = 'pg_class'::regclass and sd.refobjid = a.attrelid and sd.refobjsubid = a.attnum) end
+            and sd.refclassid = 'pg_class'::regclass and sd.refobjid = a.attrelid and sd.refobjsubid = a.attnum) end,
+       [[18: coalesce(not nn.convalidated, false) | false]]
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_type t on t.oid = a.atttypid

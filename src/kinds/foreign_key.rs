@@ -44,6 +44,9 @@ pub struct ForeignKeySpec {
     /// PERIOD on the last columns, from 18 on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub period: bool,
+    /// DISABLE TRIGGER ALL, on this table or the other, has stopped what keeps it: nobody can declare that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// The referenced table.
@@ -120,6 +123,7 @@ impl ForeignKeySpec {
             not_valid,
             not_enforced,
             period,
+            disabled: false,
         }
     }
 
@@ -138,6 +142,7 @@ impl ForeignKeySpec {
             not_valid: _,
             not_enforced,
             period,
+            disabled: _,
         } = self;
         let columns_of = |columns: &[String]| match columns.split_last() {
             Some((last, first)) if *period && !first.is_empty() => format!("({}, PERIOD {})", list(first), Ident(last)),
@@ -241,6 +246,7 @@ impl Kind for ForeignKey {
             not_valid: not_valid && !not_enforced,
             not_enforced,
             period: row.try_get(at + 13)?,
+            disabled: row.try_get(at + 14)?,
         };
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }
@@ -367,6 +373,7 @@ impl Kind for ForeignKey {
             let pairs = (&a.columns, &a.references, &a.target_columns, a.match_full);
             !a.not_valid
                 && !a.not_enforced
+                && !a.disabled
                 && pairs == (&spec.columns, &spec.references, &spec.target_columns, spec.match_full)
         });
         if tested || spec.not_valid || spec.not_enforced || spec.period || !answerable(new, &spec, scope) {

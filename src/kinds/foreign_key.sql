@@ -15,7 +15,8 @@ select k.oid, k.conrelid, 0, null::oid, null::text,
        k.condeferred,
        not k.convalidated,
        [[18: not k.conenforced | false]],
-       [[18: k.conperiod | false]]
+       [[18: k.conperiod | false]],
+       k.oid in (select g.tgconstraint from pg_trigger g where g.tgisinternal and g.tgenabled <> 'O')
 from (
   -- Sorted once, not once per aggregate and group.
   select p.oid, array_agg(p.attname) as columns, array_agg(p.target) as targets

@@ -4,8 +4,9 @@ select c.oid, c.relnamespace, 0, c.relowner, c.relacl::text,
        case when c.reloptions is null and tc.reloptions is null then null
             else array(select o from unnest(c.reloptions) o union all select 'toast.' || o from unnest(tc.reloptions) o) end,
        case c.relreplident when 'f' then 'full' when 'n' then 'nothing'
-            when 'i' then (select ic.relname::text from pg_index i join pg_class ic on ic.oid = i.indexrelid
-                           where i.indrelid = c.oid and i.indisreplident) end,
+            -- Without the index, nothing identifies a row (manual, ALTER TABLE).
+            when 'i' then coalesce((select ic.relname::text from pg_index i join pg_class ic on ic.oid = i.indexrelid
+                                    where i.indrelid = c.oid and i.indisreplident), 'nothing') end,
        case when am.amname <> 'heap' then am.amname::text end
 from pg_class c
 left join pg_class tc on tc.oid = c.reltoastrelid

@@ -135,9 +135,7 @@ impl Kind for View {
         let options: Vec<String> = row.try_get::<_, Option<_>>(at + 4)?.unwrap_or_default();
         let value =
             |name: &str| options.iter().filter_map(|o| o.split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v);
-        // The server keeps a flag as it was written.
-        let flag =
-            |name: &str| value(name).is_some_and(|v| matches!(v.to_lowercase().as_str(), "true" | "on" | "yes" | "1"));
+        let flag = |name: &str| value(name).is_some_and(is_true);
         let spec = ViewSpec {
             body: Body::from_row(row, at + 1)?,
             security_barrier: flag("security_barrier"),
@@ -221,6 +219,14 @@ impl Kind for View {
     }
 }
 
+/// A flag among options as PostgreSQL reads it, which keeps it as it was written (`parse_bool`): any case, and
+/// words cut short.
+fn is_true(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let begins = |word: &str| !text.is_empty() && word.starts_with(&text);
+    begins("true") || begins("yes") || text == "on" || text == "1"
+}
+
 #[cfg(test)]
 mod tests {
     use super::query::OutputColumn;
@@ -245,6 +251,16 @@ mod tests {
         match View.alter(old, new, &scope) {
             Alter::InPlace(changes) => Some(changes.into_iter().map(|c| (c.sql, c.hazards.len())).collect()),
             _ => None,
+        }
+    }
+
+    #[test]
+    fn flags_are_read_as_the_server_reads_them() {
+        for text in ["true", "T", "tru", "y", "YES", "on", "1"] {
+            assert!(is_true(text), "{text}");
+        }
+        for text in ["false", "f", "n", "no", "off", "0", "o", "", "11"] {
+            assert!(!is_true(text), "{text}");
         }
     }
 

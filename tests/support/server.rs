@@ -56,10 +56,19 @@ impl Server {
 
     /// A new, empty database.
     pub fn database(&self) -> Database<'_> {
-        let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
         // Nothing here is meant to survive a crash, so a copy of the files is the quicker way.
-        let strategy = if self.major >= 15 { "strategy file_copy" } else { "" };
-        let sql = format!("create database {name} template template0 {strategy}");
+        self.made_of("template0", if self.major >= 15 { "strategy file_copy" } else { "" })
+    }
+
+    /// A new database with what is in this one, to which nobody may be connected.
+    pub fn copy(&self, database: &str) -> Database<'_> {
+        // What was written to it lately need not reach the disk first.
+        self.made_of(database, "")
+    }
+
+    fn made_of(&self, template: &str, strategy: &str) -> Database<'_> {
+        let name = format!("t{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let sql = format!("create database {name} template {template} {strategy}");
         self.psql("postgres", &sql).unwrap_or_else(|error| panic!("{error}"));
         Database { server: self, name }
     }

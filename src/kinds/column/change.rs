@@ -38,7 +38,7 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
             if let Some(default) = &spec.default {
                 changes.push(locked(format!("{} SET DEFAULT {default}", alter_column(node)), node));
             }
-            if spec.not_null {
+            if spec.not_null && !spec.not_null_not_valid {
                 changes.push(set_not_null(node, spec, scope));
             }
         }
@@ -47,8 +47,9 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
             let rewrites =
                 live && (stored || spec.identity.is_some() || spec.default.as_deref().is_some_and(may_be_volatile));
             let empty = spec.not_null && spec.default.is_none() && spec.identity.is_none() && spec.generated.is_none();
-            changes.push(rewriting(add(&spec.definition(true)), rewrites).hazard_if(
-                live && empty,
+            let definition = spec.definition(!spec.not_null_not_valid);
+            changes.push(rewriting(add(&definition), rewrites).hazard_if(
+                live && empty && !spec.not_null_not_valid,
                 Hazard::MayFailOnData,
                 "rows that exist have no value for it",
             ));
@@ -95,12 +96,12 @@ fn update(node: &Node, expression: &str, filter: &str, scope: &Scope) -> Vec<Cha
 }
 
 fn set_not_null(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Change {
+    if spec.not_null_not_valid {
+        return locked(format!("{} NOT VALID", add_not_null(node, spec)), node);
+    }
     let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
     let sql = match &spec.not_null_name {
-        Some(name) => {
-            let (table, column) = (relation(&node.address), Ident(node.address.name()).to_string());
-            format!("ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}", Ident(name))
-        }
+        Some(_) => add_not_null(node, spec),
         None => format!("{} SET NOT NULL", alter_column(node)),
     };
     locked(sql, node).hazard_if(live, Hazard::MayFailOnData, "rows without a value make it fail").hazard_if(
@@ -110,9 +111,25 @@ fn set_not_null(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Change {
     )
 }
 
-/// Storage and statistics, which have statements of their own.
+/// NOT NULL as a constraint, from 18 on.
+fn add_not_null(node: &Node, spec: &ColumnSpec) -> String {
+    let (table, column) = (relation(&node.address), Ident(node.address.name()).to_string());
+    format!("ALTER TABLE {table} ADD CONSTRAINT {} NOT NULL {column}", Ident(&not_null_constraint(node, spec)))
+}
+
+/// The name of its NOT NULL constraint.
+fn not_null_constraint(node: &Node, spec: &ColumnSpec) -> String {
+    let derived = || crate::sql::name::derive(&table_name(node), node.address.name(), "not_null", &|_| false);
+    spec.not_null_name.clone().unwrap_or_else(derived)
+}
+
+/// Storage, statistics and, where there is no old column, NOT NULL that is not valid: these have statements of
+/// their own.
 pub fn settings(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec) -> Vec<Change> {
     let mut changes = Vec::new();
+    if old.is_none() && new.not_null_not_valid {
+        changes.push(locked(format!("{} NOT VALID", add_not_null(node, new)), node));
+    }
     let none = ColumnSpec::default();
     let old = old.unwrap_or(&none);
     if old.storage != new.storage {
@@ -144,6 +161,7 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         ty,
         not_null,
         not_null_name,
+        not_null_not_valid,
         default,
         identity,
         generated,
@@ -222,14 +240,24 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         changes.push(set_not_null(node, new, scope));
     } else if !not_null && old.not_null {
         changes.push(locked(format!("{} DROP NOT NULL", alter_column(node)), node));
-    } else if *not_null && not_null_name != &old.not_null_name {
+    } else if *not_null && *not_null_not_valid && !old.not_null_not_valid {
+        changes.push(locked(format!("{} DROP NOT NULL", alter_column(node)), node));
+        changes.push(set_not_null(node, new, scope));
+    } else if *not_null {
         let table = relation(&node.address);
-        let derived = |name: &Option<String>| {
-            let derive = || crate::sql::name::derive(&table_name(node), node.address.name(), "not_null", &|_| false);
-            name.clone().unwrap_or_else(derive)
-        };
-        let (from, to) = (derived(&old.not_null_name), derived(not_null_name));
-        changes.push(locked(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {}", Ident(&from), Ident(&to)), node));
+        let to = Ident(&not_null_constraint(node, new)).to_string();
+        if not_null_name != &old.not_null_name {
+            let from = not_null_constraint(node, old);
+            changes.push(locked(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {to}", Ident(&from)), node));
+        }
+        if old.not_null_not_valid && !not_null_not_valid {
+            let sql = format!("ALTER TABLE {table} VALIDATE CONSTRAINT {to}");
+            changes.push(
+                Change::new(sql, Lock::ShareUpdateExclusive, &table_of(&node.address))
+                    .hazard_if(live, Hazard::MayFailOnData, "rows without a value make it fail")
+                    .deferred(),
+            );
+        }
     }
     if let (None, Some(identity)) = (&old.identity, identity) {
         changes.push(locked(format!("{} ADD {}", alter_column(node), identity.clause()), node));
@@ -442,13 +470,14 @@ pub fn preflight(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec, scope:
     match old {
         None => {
             let empty = new.default.is_none() && new.identity.is_none() && new.generated.is_none();
-            if new.not_null && empty && !filled {
+            if new.not_null && !new.not_null_not_valid && empty && !filled {
                 let refused = "exist already and would have no value: declare a `backfill` or a default".into();
                 questions.push(Question { sql: ask("true"), refused });
             }
         }
         Some(old) => {
-            if new.not_null && !old.not_null && !filled {
+            let tested = old.not_null && !old.not_null_not_valid;
+            if new.not_null && !new.not_null_not_valid && !tested && !filled {
                 let refused = format!("have no value in {column}: declare a `backfill`");
                 questions.push(Question { sql: ask(&format!("{column} IS NULL")), refused });
             }

@@ -14,6 +14,11 @@ pub static FORM: Form = Form::Either(&[Form::Sql(Shape::Column), Form::Record(KE
 const KEYS: &[Key] = &[
     Key { name: "type", form: Form::Sql(Shape::Column), doc: "The type, perhaps with more of a DDL line behind it." },
     Key { name: "not_null", form: Form::Flag, doc: "NOT NULL." },
+    Key {
+        name: "not_null_not_valid",
+        form: Form::Flag,
+        doc: "NOT NULL is NOT VALID: rows that exist already are not tested (18 and later).",
+    },
     Key { name: "default", form: Form::Sql(Shape::Expression), doc: "DEFAULT expression." },
     Key { name: "identity", form: Form::Word(&["always", "by default"]), doc: "GENERATED ... AS IDENTITY." },
     Key { name: "generated", form: Form::Sql(Shape::Expression), doc: "GENERATED ALWAYS AS (expression) STORED." },
@@ -102,7 +107,8 @@ pub fn declare(table: &Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
             Clause::References { name, text } => foreign_key::declare_column(table, column, name, &text, &scalar, out),
         }
     }
-    spec.not_null |= yaml.flag("not_null");
+    spec.not_null_not_valid = yaml.flag("not_null_not_valid");
+    spec.not_null |= yaml.flag("not_null") || spec.not_null_not_valid;
     if let Some(collation) = yaml.text("collation") {
         spec.collation = Some(collation.text.clone());
     }
@@ -130,11 +136,14 @@ pub fn declare(table: &Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
 pub fn write(node: &Node) -> Option<Value> {
     let spec: ColumnSpec = node.spec.read().ok()?;
     let line = spec.definition(true);
-    if spec.storage.is_none() && spec.statistics.is_none() {
+    if spec.storage.is_none() && spec.statistics.is_none() && !spec.not_null_not_valid {
         return Some(Value::String(line));
     }
     let mut yaml = Mapping::new();
     yaml.insert("type".into(), line.into());
+    if spec.not_null_not_valid {
+        yaml.insert("not_null_not_valid".into(), true.into());
+    }
     if let Some(storage) = spec.storage {
         yaml.insert("storage".into(), storage.into());
     }
