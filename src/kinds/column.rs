@@ -6,7 +6,7 @@ mod written;
 
 use super::relation::relation;
 use super::*;
-use crate::sql::{name, Ident};
+use crate::sql::{bracketed, name, Ident};
 pub use identity::Identity;
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +83,7 @@ impl ColumnSpec {
             ));
         }
         if let Some(default) = default {
-            sql.push_str(&format!(" DEFAULT {default}"));
+            sql.push_str(&format!(" DEFAULT {}", bracketed(default)));
         }
         if let Some(identity) = identity {
             sql.push_str(&format!(" {}", identity.clause()));

@@ -7,7 +7,7 @@ mod written;
 
 use super::*;
 use crate::sql::name::{derive, LONGEST};
-use crate::sql::{qualified, Fragment, Ident, Shape};
+use crate::sql::{bracketed, qualified, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl DomainSpec {
             sql.push_str(&format!(" COLLATE {collation}"));
         }
         if let Some(default) = default {
-            sql.push_str(&format!(" DEFAULT {default}"));
+            sql.push_str(&format!(" DEFAULT {}", bracketed(default)));
         }
         if *not_null {
             if let Some(name) = not_null_name {
