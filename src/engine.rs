@@ -30,6 +30,8 @@ pub struct Desired {
     pub settings: LockedSettings,
     /// Whether the lock file was written anew.
     pub wrote_lock: bool,
+    /// Whether the model's nodes know what they need.
+    pub deep: bool,
 }
 
 /// The sources of a declaration, bodies that the lock knows of included, without parsing anything.
@@ -73,7 +75,7 @@ pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, 
 }
 
 fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
-    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false })
+    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false, deep })
 }
 
 /// The lock, if it is fresh and holds the major; else None, or an error where only a lock will do.
@@ -132,7 +134,7 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32]) -> Result<Desired> {
     };
     let first = majors.first().and_then(|m| models.remove(m));
     let model = first.ok_or_else(|| Error::new("no server major was named"))?;
-    Ok(Desired { model, settings, wrote_lock })
+    Ok(Desired { model, settings, wrote_lock, deep: true })
 }
 
 async fn compile_one(declaration: &Declaration, choices: &Choices<'_>, major: u32) -> Result<Model> {
@@ -183,8 +185,8 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     } else {
         (Unmanaged::default(), Surroundings::default())
     };
-    let catalog::Loaded { model, unchecked, foreign_grants, .. } = loaded;
-    Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants })
+    let catalog::Loaded { model, unchecked, foreign_grants, astray, .. } = loaded;
+    Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray })
 }
 
 /// Connects to a target.

@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, Model};
 use crate::sql::Ident;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Something live that depends on what is managed and is itself not: what it is, in PostgreSQL's words.
 pub type Unmanaged = HashMap<Address, Vec<String>>;
@@ -37,7 +37,7 @@ where c.relkind in ('v', 'm') and c.oid >= 16384 and a.attacl is not null order 
 /// How [`Unmanaged`] speaks of grants, which fall with what they are on like any part of it.
 pub const GRANTS_ON_COLUMN: &str = "the grants on column ";
 
-/// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
+/// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on them.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
     let client = &session.client;
     let mut names: HashMap<u32, String> = HashMap::new();
@@ -78,11 +78,14 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     };
     let mut needs: HashMap<Address, Vec<Address>> = HashMap::new();
     let mut unknown: HashMap<Address, Vec<(u32, u32, i32)>> = HashMap::new();
+    let mut astray: BTreeSet<Address> = BTreeSet::new();
     for row in client.query(SCAN, &[]).await? {
         let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let on = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-        let Some(on) = on else { continue };
         let internal: bool = row.try_get(6)?;
+        let Some(on) = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?) else {
+            astray.extend(resolve(class, oid, sub).filter(|_| !internal).cloned());
+            continue;
+        };
         match resolve(class, oid, sub) {
             Some(address) if !address.is_within(on) => needs.entry(address.clone()).or_default().push(on.clone()),
             Some(_) => {}
@@ -100,6 +103,7 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
         }
     }
     loaded.model = Model::new(nodes);
+    loaded.astray = astray;
     let mut unmanaged = describe(session, unknown).await?;
     // Grants on columns of views go with the view, and nothing here could give them back.
     for row in client.query(COLUMN_GRANTS, &[]).await? {

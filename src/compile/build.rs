@@ -18,7 +18,7 @@ pub fn roles(drafts: &[Draft]) -> Vec<String> {
 }
 
 /// Operations that create all nodes, in order.
-fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
+pub(super) fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
     let empty = Model::default();
     let input = Input {
         actual: &empty,
@@ -31,7 +31,7 @@ fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
 }
 
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
-fn bare(node: &Node) -> Node {
+pub(super) fn bare(node: &Node) -> Node {
     Node { owner: None, comment: None, grants: None, hints: None, ..node.clone() }
 }
 
@@ -73,11 +73,11 @@ pub async fn model(session: &Session, model: &Model, schemas: &[String]) -> Resu
 }
 
 /// `public` is there in every new database.
-fn is_given(step: &plan::Step) -> bool {
+pub(super) fn is_given(step: &plan::Step) -> bool {
     step.at == "schema public"
 }
 
-async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
+pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
     if !schemas.iter().any(|s| s == "public") {
         return Ok(());
     }

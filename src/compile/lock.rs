@@ -255,6 +255,31 @@ pub fn write(models: &BTreeMap<u32, Model>, sources: &Sources, settings: LockedS
     Ok(format!("{header}\n{body}"))
 }
 
+/// Adds to a lock what was learned of the prints of some of its nodes, for one major; whether there was a lock that
+/// knows them. Errors: the lock cannot be read or written.
+pub fn learn<'a>(path: &Path, major: u32, learned: impl Iterator<Item = &'a Node>) -> Result<bool> {
+    let Some(lock) = Lock::read(path)?.filter(|lock| lock.header.majors.contains(&major)) else { return Ok(false) };
+    let mut models: BTreeMap<u32, Model> = BTreeMap::new();
+    for known in &lock.header.majors {
+        models.insert(*known, lock.model(*known, true)?);
+    }
+    let mut learned: BTreeMap<&Address, &Node> = learned.map(|node| (&node.address, node)).collect();
+    let nodes = models.remove(&major).unwrap_or_default().into_nodes().into_iter().map(|mut node| {
+        if let Some(new) = learned.remove(&node.address).filter(|new| new.spec == node.spec) {
+            node.prints.clone_from(&new.prints);
+            node.old_prints.clone_from(&new.old_prints);
+        }
+        node
+    });
+    let model = Model::new(nodes.collect());
+    models.insert(major, model);
+    let Header { pgplumb_lock: _, majors: _, sources, settings, seal: _ } = &lock.header;
+    let files = sources.iter().map(|(path, digest)| Source { path: path.clone(), digest: digest.clone() });
+    let sources = Sources { root: PathBuf::new(), files: files.collect() };
+    store(path, &write(&models, &sources, settings.clone())?)?;
+    Ok(true)
+}
+
 /// Writes the file whole or not at all.
 pub fn store(path: &Path, text: &str) -> Result<()> {
     let fail = |error: std::io::Error| Error::new(format!("cannot write {}: {error}", path.display()));

@@ -10,6 +10,7 @@ pub mod lock;
 mod mistakes;
 mod scratch;
 pub mod server;
+pub mod settle;
 
 pub use scratch::{Place, Scratch};
 

@@ -134,6 +134,10 @@ impl Kind for Column {
         Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("column.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["default", "generated.as"]
+    }
+
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let column: String = row.try_get(at)?;

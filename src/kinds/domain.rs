@@ -293,6 +293,10 @@ impl Kind for Domain {
         Some(Catalog { class: "pg_type", parent: "pg_namespace", query: include_str!("domain.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["default", "checks.*.expression"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let name: String = row.try_get(at)?;

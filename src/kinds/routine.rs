@@ -13,6 +13,9 @@ use crate::sql::{literal, tokens, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
 pub use written::{bare_name, declare, key, split, write, FUNCTION, PROCEDURE};
 
+/// Fields that the server prints: defaults of arguments, and bodies that it parses.
+pub const PRINTED: &[&str] = &["arguments", "atomic"];
+
 /// Whether two addresses may name one routine: the same schema, name and number of arguments.
 pub fn same_shape(a: &Address, b: &Address) -> bool {
     let count = |at: &Address| split(at.name()).map(|(_, types)| types.split(", ").count());
