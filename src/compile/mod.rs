@@ -135,7 +135,9 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
         // So does what was written, where a server printed it before it was declared.
         if let Some(draft) = written.get(&node.address) {
             if let (Ok(a), Ok(b)) = (draft.spec.read(), node.spec.read()) {
-                pair(&a, &b, &mut prints);
+                let mut pairs = Vec::new();
+                pair(&a, &b, &mut pairs);
+                prints.extend(pairs.into_iter().filter(|(text, print)| qualifies(text) == qualifies(print)));
             }
         }
         prints.sort();
@@ -181,6 +183,21 @@ fn finish(last: Model, earlier: &[Model], drafts: &[crate::kinds::Draft], major:
         }
     }
     Model::new(nodes)
+}
+
+/// What stands on both sides of each point of a text. A server says the schema of all that is not its own: a text
+/// that was written without it may be the print of something else, which is found where no schema is said.
+fn qualifies(text: &str) -> Vec<(&str, &str)> {
+    let tokens = crate::sql::tokens(text).unwrap_or_default();
+    let mut found: Vec<(&str, &str)> = tokens
+        .windows(3)
+        .filter_map(|three| match three {
+            [before, point, after] if point.text == "." => Some((before.text, after.text)),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 /// Pairs the texts that differ between two prints of one spec.
