@@ -56,21 +56,19 @@ fn same_spec(actual: &Node, desired: &Node) -> bool {
     if desired.prints.is_empty() {
         return false;
     }
-    let (Ok(mut a), Ok(b)) = (actual.spec.read::<Value>(), desired.spec.read::<Value>()) else { return false };
-    settle(&mut a, &desired.prints);
-    a == b
+    let (Ok(a), Ok(b)) = (actual.spec.read::<Value>(), desired.spec.read::<Value>()) else { return false };
+    same(&a, &b, &desired.prints)
 }
 
-fn settle(value: &mut Value, prints: &[(String, String)]) {
-    match value {
-        Value::String(text) => {
-            if let Some((_, settled)) = prints.iter().find(|(print, _)| print == text) {
-                *text = settled.clone();
-            }
+/// Whether two values are equal, where `prints` are pairs of a live text and a desired one of the same meaning.
+pub fn same(live: &Value, desired: &Value, prints: &[(String, String)]) -> bool {
+    match (live, desired) {
+        (Value::String(a), Value::String(b)) => a == b || prints.iter().any(|(print, last)| print == a && last == b),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b, prints)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b, prints)))
         }
-        Value::Array(values) => values.iter_mut().for_each(|v| settle(v, prints)),
-        Value::Object(map) => map.values_mut().for_each(|v| settle(v, prints)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        (a, b) => a == b,
     }
 }
 

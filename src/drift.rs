@@ -1,7 +1,8 @@
 //! Drift: where a live database is not what its declaration says, field by field. Pure, and without
 //! knowledge of kinds: fields are those of the specs, and the facets that all kinds share.
 
-use crate::diff::{diff, Delta};
+use crate::decide::Undecided;
+use crate::diff::{self, diff, Delta};
 use crate::engine::Live;
 use crate::kinds::{self, facet};
 use crate::model::{Address, Grants, Model, Node, Privilege};
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Drift {
     /// Sorted by address; what falls with its parent is counted there.
     pub differences: Vec<Difference>,
+    /// Texts that differ and may mean the same.
+    pub undecided: Vec<Open>,
     /// All that was compared, down to relations, routines and types.
     pub things: Vec<Address>,
     /// How many declared addresses were compared.
@@ -54,6 +57,14 @@ pub struct Difference {
     pub was: Option<Address>,
 }
 
+/// Something that nobody can tell from what is declared, and nobody can say to be the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// With the fields that are open.
+    pub difference: Difference,
+    pub why: String,
+}
+
 /// How an address differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -84,10 +95,10 @@ pub struct Field {
 }
 
 impl Drift {
-    /// Compares what was read with the declaration, for a server of this major.
-    pub fn of(live: &Live, desired: &Model, major: u32) -> Self {
-        let Live { model, unmanaged: _, surroundings: _, unmodelled, unchecked, foreign_grants } = live;
-        let mut drift = Self::between(model, desired, major);
+    /// Compares what was read with the declaration, for a server of this major. What is undecided is set aside.
+    pub fn of(live: &Live, desired: &Model, undecided: &[Undecided], major: u32) -> Self {
+        let Live { model, unmanaged: _, surroundings: _, unmodelled, unchecked, foreign_grants, astray: _ } = live;
+        let mut drift = Self::with_open(model, desired, undecided, major);
         // What could not be read is neither there nor missing.
         drift.differences.retain(|d| {
             let words = format!("{}: ", d.address);
@@ -101,6 +112,29 @@ impl Drift {
         notes.not_managed.sort();
         notes.foreign_grants.sort();
         drift
+    }
+
+    /// Compares two models; texts that may mean the same are no differences, but open.
+    pub fn with_open(actual: &Model, desired: &Model, undecided: &[Undecided], major: u32) -> Self {
+        if undecided.is_empty() {
+            return Self::between(actual, desired, major);
+        }
+        let mut open = Vec::new();
+        let nodes = desired.nodes().iter().cloned().map(|mut node| {
+            let at = undecided.binary_search_by(|u| u.address.cmp(&node.address));
+            if let (Some(found), Some(live)) = (at.ok().and_then(|at| undecided.get(at)), actual.get(&node.address)) {
+                let mut all = fields(live, &node, true);
+                node.prints.extend(found.texts.iter().cloned());
+                let certain = fields(live, &node, true);
+                all.retain(|field| !certain.contains(field));
+                let (address, change) = (node.address.clone(), Change::Changed);
+                let difference = Difference { address, change, fields: all, below: BTreeMap::new(), was: None };
+                open.push(Open { difference, why: found.why.clone() });
+            }
+            node
+        });
+        let likened = Model::new(nodes.collect());
+        Self { undecided: open, ..Self::between(actual, &likened, major) }
     }
 
     /// Compares two models, for a server of this major.
@@ -118,12 +152,18 @@ impl Drift {
         let all = desired.nodes().iter().chain(actual.nodes()).map(|n| &n.address);
         let things: BTreeSet<Address> = all.filter(|a| a.segments().count() <= 2).cloned().collect();
         let notes = Notes { undeclared_grants: undeclared_grants(actual, desired, major), ..Notes::default() };
-        Self { differences, things: things.into_iter().collect(), compared: desired.nodes().len(), notes }
+        let undecided = Vec::new();
+        Self { differences, undecided, things: things.into_iter().collect(), compared: desired.nodes().len(), notes }
     }
 
     /// Whether nothing differs in what could be compared.
     pub fn is_empty(&self) -> bool {
         self.differences.is_empty()
+    }
+
+    /// Whether all could be compared.
+    pub fn is_whole(&self) -> bool {
+        self.undecided.is_empty() && self.notes.not_checked.is_empty()
     }
 
     /// How many differ in this way.
@@ -199,28 +239,14 @@ fn compare(
         // What is false is not written.
         (Some(Value::Bool(a)), None) => into.extend(a.then(|| field(name, Value::Bool(true), Value::Bool(false)))),
         (None, Some(Value::Bool(b))) => into.extend(b.then(|| field(name, Value::Bool(false), Value::Bool(true)))),
-        (a, b) if same(a, b, prints) => {}
+        (Some(a), Some(b)) if diff::same(b, a, prints) => {}
+        (None, None) => {}
         (a, b) => into.push(field(name, present(a), present(b))),
     }
 }
 
 fn present(value: Option<&Value>) -> Option<Value> {
     value.filter(|v| !v.is_null()).cloned()
-}
-
-fn same(declared: Option<&Value>, live: Option<&Value>, prints: &[(String, String)]) -> bool {
-    match (declared, live) {
-        (Some(Value::String(a)), Some(Value::String(b))) => {
-            a == b || prints.iter().find(|(print, _)| print == b).is_some_and(|(_, settled)| settled == a)
-        }
-        (Some(Value::Array(a)), Some(Value::Array(b))) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(Some(a), Some(b), prints))
-        }
-        (Some(Value::Object(a)), Some(Value::Object(b))) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| same(Some(value), b.get(key), prints))
-        }
-        (a, b) => a == b,
-    }
 }
 
 /// The word that a declaration has for a field.

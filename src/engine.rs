@@ -34,6 +34,8 @@ pub struct Desired {
     pub settings: LockedSettings,
     /// Whether the lock file was written anew.
     pub wrote_lock: bool,
+    /// Whether the model's nodes know what they need.
+    pub deep: bool,
 }
 
 /// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale.
@@ -61,7 +63,7 @@ pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, 
 }
 
 fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
-    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false })
+    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false, deep })
 }
 
 /// The lock, if it is fresh and holds the major; else None, or an error where only a lock will do.
@@ -125,8 +127,8 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     } else {
         (Unmanaged::default(), Surroundings::default())
     };
-    let catalog::Loaded { model, unchecked, foreign_grants, .. } = loaded;
-    Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants })
+    let catalog::Loaded { model, unchecked, foreign_grants, astray, .. } = loaded;
+    Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray })
 }
 
 /// Connects to a target.

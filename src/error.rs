@@ -67,6 +67,14 @@ impl Error {
         Self::Failed { message: message.into(), hint: None }
     }
 
+    /// What went wrong, without the hint.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Failed { message, hint: _ } => message.clone(),
+            Self::Declaration(_) => self.to_string(),
+        }
+    }
+
     /// Adds what the user can do about it.
     pub fn with_hint(self, text: impl Into<String>) -> Self {
         match self {

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod compile;
+pub mod decide;
 pub mod declare;
 pub mod diff;
 pub mod drift;

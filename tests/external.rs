@@ -74,7 +74,7 @@ impl Compiler<'_> {
             env: &|_| None,
             progress: &|_| {},
         };
-        let compiled = engine::compile(&choices, &[self.database.server.major]).await;
+        let compiled = engine::compile(&choices, &[self.database.server.major], true).await;
         compiled.map(|desired| desired.model).map_err(|error| error.to_string())
     }
 

@@ -7,7 +7,7 @@ use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, ForeignGrant, Model};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What is live, hangs on something managed, and is itself not, by what it hangs on.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,8 @@ const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
 from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
 
-/// Fills in the needs of the model's nodes and returns what is unmanaged and depends on them.
+/// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
+/// them.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
     let client = &session.client;
     let mut names: HashMap<u32, String> = HashMap::new();
@@ -96,11 +97,14 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     };
     let mut needs: HashMap<Address, Vec<Address>> = HashMap::new();
     let mut unknown: HashMap<Address, Vec<(u32, u32, i32)>> = HashMap::new();
+    let mut astray: BTreeSet<Address> = BTreeSet::new();
     for row in client.query(SCAN, &[]).await? {
         let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let on = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-        let Some(on) = on else { continue };
         let internal: bool = row.try_get(6)?;
+        let Some(on) = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?) else {
+            astray.extend(resolve(class, oid, sub).filter(|_| !internal).cloned());
+            continue;
+        };
         match resolve(class, oid, sub) {
             Some(address) if !address.is_within(on) => needs.entry(address.clone()).or_default().push(on.clone()),
             Some(_) => {}
@@ -118,6 +122,7 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
         }
     }
     loaded.model = Model::new(nodes);
+    loaded.astray = astray;
     let mut unmanaged = Unmanaged { dependents: describe(session, unknown).await?, ..Unmanaged::default() };
     for (on, grant) in &loaded.foreign_grants {
         unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());

@@ -3,6 +3,7 @@
 use super::depend::Unmanaged;
 use super::surroundings::{Surroundings, Unmodelled};
 use crate::model::{Address, ForeignGrant, Model};
+use std::collections::BTreeSet;
 
 /// A live database as read for a comparison.
 pub struct Live {
@@ -14,4 +15,6 @@ pub struct Live {
     pub unchecked: Vec<String>,
     /// Grants that another role than the owner made.
     pub foreign_grants: Vec<(Address, ForeignGrant)>,
+    /// With dependencies: what rests on something that is not managed.
+    pub astray: BTreeSet<Address>,
 }

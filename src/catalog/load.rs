@@ -10,7 +10,7 @@ use crate::kinds::{self, facet, Catalog, Facet, Kind};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
 use futures_util::TryStreamExt;
 use rustc_hash::FxHashMap;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
@@ -41,6 +41,8 @@ pub struct Loaded {
     pub unchecked: Vec<String>,
     /// Grants that somebody other than the owner made: reported, never touched.
     pub foreign_grants: Vec<(Address, ForeignGrant)>,
+    /// What rests on something that is not managed; filled in with the dependencies.
+    pub astray: BTreeSet<Address>,
 }
 
 /// Attempts when something vanishes while it is being printed: busy databases make temporary things all the time.
@@ -169,7 +171,7 @@ async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded,
     reader.comments(&found);
     let unchecked = rows_of(session, wanted, &mut reader).await?;
     let Reader { nodes, ids, members, foreign_grants, .. } = reader;
-    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants })
+    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants, astray: BTreeSet::new() })
 }
 
 struct Reader<'a> {

@@ -4,12 +4,13 @@ use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::drift::Drift;
 use crate::error::Result;
-use crate::{compile::lock, engine, report};
+use crate::{compile::lock, decide, engine, report};
 
 /// Compare a database with the declaration: what is missing, extra or different. Nothing is changed.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exit status: 0 in agreement, 1 could not tell (errors, or something declared could not be read), 2 drift."
+    after_help = "Exit status: 0 in agreement, 1 could not tell (errors, something declared could not be read, or texts that may mean \
+                  the same and no scratch to tell), 2 drift."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -31,19 +32,20 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let subject = declaration.display().to_string();
     let choices = choices(declaration, place, Some(&target), args.scratch.locked, &progress);
     let session = engine::open(&target).await?;
-    let (desired, live) = engine::both(&choices, &session).await?;
+    let (mut desired, mut live) = engine::both(&choices, &session).await?;
+    let undecided = decide::drift(&choices, &session, &mut desired, &mut live).await?;
     if desired.wrote_lock {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
     }
     session.release().await?;
-    let drift = Drift::of(&live, &desired.model, session.major);
+    let drift = Drift::of(&live, &desired.model, &undecided, session.major);
     let subject = report::DriftSubject {
         declaration: subject,
         database: session.identity.database.clone(),
         server: session.version.clone(),
     };
     env.terminal.print(&report::drift(&drift, &subject, args.format, env.terminal.color))?;
-    Ok(match (drift.is_empty(), drift.notes.not_checked.is_empty()) {
+    Ok(match (drift.is_empty(), drift.is_whole()) {
         (false, _) => Outcome::Differences,
         (true, false) => Outcome::Undecided,
         (true, true) => Outcome::Agreement,

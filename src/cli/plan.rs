@@ -3,7 +3,7 @@
 use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
-use crate::{apply, compile::lock, engine, plan, report};
+use crate::{apply, compile::lock, decide, engine, plan, report};
 use std::path::PathBuf;
 
 /// Compare the declaration with a database and plan the way there: ordered steps with their locks and
@@ -37,12 +37,14 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let place = args.scratch.place(env, Some(&target))?;
     let choices = choices(args.declaration.path(env), place, Some(&target), args.scratch.locked, &progress);
     let session = engine::open(&target).await?;
-    let desired = engine::desired(&choices, session.major).await?;
+    let mut desired = engine::desired(&choices, session.major).await?;
+    let wanted = engine::wanted(&desired);
+    let live = engine::live(&session, &wanted, true).await?;
+    let decided = decide::plan(&choices, &session, &mut desired, &live).await;
     if desired.wrote_lock {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
     }
-    let wanted = engine::wanted(&desired);
-    let live = engine::live(&session, &wanted, true).await?;
+    decided?;
     let plan = plan::make(&session, &live, &desired.model, &wanted, &args.allow).await?;
     session.release().await?;
     let allowed = plan.allowed.iter().map(|a| (a.hazard, a.address.as_str(), ""));

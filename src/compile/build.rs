@@ -24,7 +24,7 @@ pub fn roles(model: &Model) -> Vec<String> {
 }
 
 /// Operations that create all nodes, in order.
-fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
+pub(super) fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
     let empty = Model::default();
     let input = Input {
         actual: &empty,
@@ -37,7 +37,7 @@ fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
 }
 
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
-fn bare(node: &Node) -> Node {
+pub(super) fn bare(node: &Node) -> Node {
     Node { owner: None, comment: None, grants: None, hints: None, ..node.clone() }
 }
 
@@ -80,7 +80,7 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings) -> Result<Bu
     room.end(&later, settings, None).await
 }
 
-async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
+pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
     if !schemas.iter().any(|s| s == "public") {
         return Ok(());
     }

@@ -33,6 +33,17 @@ impl Lookup for Model {
 /// The model must hold what its nodes need: one read without dependencies gives a part that cannot be built.
 /// Linear in the size of the part, and in the number of children of what is in it.
 pub fn closure<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Address>) -> Model {
+    let reached = reach(model, roots, true);
+    Model::new(reached.iter().filter_map(|address| model.get(address)).cloned().collect())
+}
+
+/// The addresses that `roots` cannot be without: what they need and what stands above them, and so on. Less than
+/// their [`closure`], which makes tables whole.
+pub fn needed<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Address>) -> BTreeSet<Address> {
+    reach(model, roots, false)
+}
+
+fn reach<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Address>, whole: bool) -> BTreeSet<Address> {
     let mut seen: BTreeSet<Address> = BTreeSet::new();
     let mut waiting: Vec<Address> = roots.into_iter().cloned().collect();
     while let Some(address) = waiting.pop() {
@@ -42,10 +53,13 @@ pub fn closure<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Addr
         }
         waiting.extend(address.parent());
         waiting.extend(model.needs(node));
-        let whole = model.children(&address).into_iter().filter(|n| kinds::kind_of(&n.address).completes_parent());
-        waiting.extend(whole.map(|n| n.address.clone()));
+        if whole {
+            let children = model.children(&address).into_iter();
+            let parts = children.filter(|n| kinds::kind_of(&n.address).completes_parent());
+            waiting.extend(parts.map(|n| n.address.clone()));
+        }
     }
-    Model::new(seen.iter().filter_map(|address| model.get(address)).cloned().collect())
+    seen
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub use line::{starts_block, Locked};
 pub use write::{write, Origin};
 
 use super::surroundings::Stubs;
-use crate::declare::{Sources, Tenancy};
+use crate::declare::{Basis, Source, Sources, Tenancy};
 use crate::error::{Error, Result};
 use crate::model::{Address, Model, Node};
 use rustc_hash::FxHashMap;
@@ -312,6 +312,31 @@ impl Lock {
 
 fn is_body(path: &str) -> bool {
     !path.ends_with(".yaml") && !path.ends_with(".yml")
+}
+
+/// Adds to a lock what was learned of the prints of some of its nodes, for one major; whether there was a lock that
+/// knows them. Errors: the lock cannot be read or written.
+pub fn learn<'a>(path: &Path, major: u32, learned: impl Iterator<Item = &'a Node>) -> Result<bool> {
+    let Some(lock) = Lock::read(path)?.filter(|lock| lock.header.majors.contains(&major)) else { return Ok(false) };
+    let mut models: BTreeMap<u32, Vec<Locked>> = BTreeMap::new();
+    for known in &lock.header.majors {
+        models.insert(*known, lock.locked(*known)?);
+    }
+    let learned: BTreeMap<&Address, &Node> = learned.map(|node| (&node.address, node)).collect();
+    for Locked { node, .. } in models.get_mut(&major).into_iter().flatten() {
+        if let Some(new) = learned.get(&node.address).filter(|new| new.spec == node.spec) {
+            node.prints.clone_from(&new.prints);
+            node.old_prints.clone_from(&new.old_prints);
+        }
+    }
+    let Header { pgplumb_lock: _, majors: _, settings, basis, external, adopted, seal: _ } = &lock.header;
+    let source = |state: &SourceState| Source { path: state.source.clone(), digest: state.digest.clone() };
+    let sources = Sources { root: PathBuf::new(), files: lock.named().map(source).collect() };
+    let basis =
+        Basis { files: lock.basis().map(str::to_owned).collect(), digest: basis.clone(), external: external.clone() };
+    let origin = Origin { sources: &sources, basis: &basis, settings: settings.clone(), adopted: *adopted };
+    store(path, &write(&models, &origin)?)?;
+    Ok(true)
 }
 
 /// Writes the file whole or not at all.

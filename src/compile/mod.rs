@@ -15,6 +15,7 @@ mod mistakes;
 mod refresh;
 mod scratch;
 pub mod server;
+pub mod settle;
 pub mod surroundings;
 
 pub use increment::Increment;
@@ -200,11 +201,17 @@ fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Loc
     for mut node in last.into_nodes() {
         let draft = drafts.get(&node.address).copied();
         let mut prints = Vec::new();
-        // So does what was written, where a server printed it before it was declared.
-        let written = draft.map(|d| &d.node).into_iter();
-        for old in earlier.iter().filter_map(|m| m.get(&node.address)).chain(written).filter(|o| o.spec != node.spec) {
+        for old in earlier.iter().filter_map(|m| m.get(&node.address)).filter(|old| old.spec != node.spec) {
             if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
                 pair(&a, &b, &mut prints);
+            }
+        }
+        // So does what was written, where a server printed it before it was declared.
+        let mut pairs = Vec::new();
+        if let Some(written) = draft.map(|d| &d.node).filter(|written| written.spec != node.spec) {
+            if let (Ok(a), Ok(b)) = (written.spec.read(), node.spec.read()) {
+                pair(&a, &b, &mut pairs);
+                prints.extend(pairs.into_iter().filter(|(text, print)| qualifies(text) == qualifies(print)));
             }
         }
         prints.sort();
@@ -275,6 +282,21 @@ impl Locked {
         self.written = Some(increment::written(draft));
         self.reads.clone_from(&draft.reads);
     }
+}
+
+/// What stands on both sides of each point of a text. A server says the schema of all that is not its own: a text
+/// that was written without it may be the print of something else, which is found where no schema is said.
+fn qualifies(text: &str) -> Vec<(&str, &str)> {
+    let tokens = crate::sql::tokens(text).unwrap_or_default();
+    let mut found: Vec<(&str, &str)> = tokens
+        .windows(3)
+        .filter_map(|three| match three {
+            [before, point, after] if point.text == "." => Some((before.text, after.text)),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 /// Pairs the texts that differ between two prints of one spec.

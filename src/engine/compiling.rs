@@ -59,7 +59,7 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -
     let first = majors.first().and_then(|major| locked.remove(major));
     let first = first.ok_or_else(|| Error::new("no server major was named"))?;
     let model = Model::new(first.into_iter().map(|l| l.node).collect());
-    Ok(Desired { model, settings, wrote_lock })
+    Ok(Desired { model, settings, wrote_lock, deep: true })
 }
 
 /// Those that are asked for, then those that the lock holds and that can be compiled here.

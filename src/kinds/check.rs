@@ -116,6 +116,10 @@ impl Kind for Check {
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query: include_str!("check.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["expression"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 3)?, row.try_get(at + 4)?);

@@ -6,7 +6,7 @@ mod written;
 
 use super::relation::relation;
 use super::*;
-use crate::sql::{name, Ident};
+use crate::sql::{bracketed, name, Ident};
 pub use identity::Identity;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ impl ColumnSpec {
             ));
         }
         if let Some(default) = default {
-            sql.push_str(&format!(" DEFAULT {default}"));
+            sql.push_str(&format!(" DEFAULT {}", bracketed(default)));
         }
         if let Some(identity) = identity {
             sql.push_str(&format!(" {}", identity.clause()));
@@ -136,6 +136,10 @@ impl Kind for Column {
 
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("column.sql") })
+    }
+
+    fn printed(&self) -> &'static [&'static str] {
+        &["default", "generated.as"]
     }
 
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {

@@ -7,7 +7,7 @@ mod written;
 
 use super::*;
 use crate::sql::name::{derive, LONGEST};
-use crate::sql::{qualified, Fragment, Ident, Shape};
+use crate::sql::{bracketed, qualified, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl DomainSpec {
             sql.push_str(&format!(" COLLATE {collation}"));
         }
         if let Some(default) = default {
-            sql.push_str(&format!(" DEFAULT {default}"));
+            sql.push_str(&format!(" DEFAULT {}", bracketed(default)));
         }
         if *not_null {
             if let Some(name) = not_null_name {
@@ -291,6 +291,10 @@ impl Kind for Domain {
 
     fn catalog(&self) -> Option<Catalog> {
         Some(Catalog { class: "pg_type", parent: "pg_namespace", query: include_str!("domain.sql") })
+    }
+
+    fn printed(&self) -> &'static [&'static str] {
+        &["default", "checks.*.expression"]
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {

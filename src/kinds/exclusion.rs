@@ -70,6 +70,10 @@ impl Kind for Exclusion {
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query: include_str!("exclusion.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["exclude"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = ExclusionSpec { exclude: row.try_get(at + 1)? };

@@ -131,6 +131,10 @@ impl Kind for Index {
         Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("index.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["keys", "where"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let with: Option<Vec<String>> = row.try_get(at + 5)?;

@@ -86,6 +86,10 @@ impl Kind for MaterializedView {
         Some(Catalog { class: "pg_class", parent: "pg_namespace", query: include_str!("materialized_view.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["query"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let with: Option<Vec<String>> = row.try_get(at + 4)?;

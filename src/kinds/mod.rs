@@ -170,6 +170,13 @@ pub trait Kind: Sync {
     /// How to read it from the catalog; None for what is not in the catalog.
     fn catalog(&self) -> Option<Catalog>;
 
+    /// Where its spec holds SQL that the server printed, as paths through the spec's JSON: `generated.as`, and
+    /// `checks.*.expression` for all of a map. Lists are gone into. Two such texts may differ and yet mean the same;
+    /// what is not named here is equal only byte for byte.
+    fn printed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// One row of the catalog query.
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found>;
 

@@ -118,6 +118,10 @@ impl Kind for Policy {
         Some(Catalog { class: "pg_policy", parent: "pg_class", query: include_str!("policy.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["using", "check"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = PolicySpec {

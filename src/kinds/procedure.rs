@@ -41,6 +41,10 @@ impl Kind for Procedure {
         Some(Catalog { class: "pg_proc", parent: "pg_namespace", query })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        routine::PRINTED
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         routine::read(row)
     }

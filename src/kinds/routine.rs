@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub use stand_in::restrained;
 pub use written::{bare_name, declare, key, split, write, FUNCTION, PROCEDURE};
 
+/// Fields that the server prints: defaults of arguments, and bodies that it parses.
+pub const PRINTED: &[&str] = &["arguments", "atomic"];
+
 /// Whether two addresses may name one routine: the same schema, name and number of arguments.
 pub fn same_shape(a: &Address, b: &Address) -> bool {
     let count = |at: &Address| split(at.name()).map(|(_, types)| types.split(", ").count());

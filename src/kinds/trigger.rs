@@ -308,6 +308,10 @@ impl Kind for Trigger {
         Some(Catalog { class: "pg_trigger", parent: "pg_class", query: include_str!("trigger.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["when"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let name: String = row.try_get(at)?;

@@ -130,6 +130,10 @@ impl Kind for View {
         Some(Catalog { class: "pg_class", parent: "pg_namespace", query: include_str!("view.sql") })
     }
 
+    fn printed(&self) -> &'static [&'static str] {
+        &["query", "settings.*.default"]
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let options: Vec<String> = row.try_get::<_, Option<_>>(at + 4)?.unwrap_or_default();

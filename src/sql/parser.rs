@@ -2,6 +2,7 @@
 
 use super::fragment::Mistake;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// One token of a text.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,16 @@ pub fn syntax(statement: &str) -> Result<(), Mistake> {
             let message = words(&error);
             Err(Mistake { offset: error_offset(statement, &message), message })
         }
+    }
+}
+
+/// An expression as DEFAULT takes it in a definition: in brackets if it holds what the grammar (`b_expr`) does not
+/// allow there, such as AT TIME ZONE, which a clause behind it could begin with.
+pub fn bracketed(expression: &str) -> Cow<'_, str> {
+    // The first operand of POSITION is of the same rule, and nothing can be taken for a clause of its own there.
+    match syntax(&format!("SELECT position({expression}\n IN '')")) {
+        Ok(()) => Cow::Borrowed(expression),
+        Err(_) => Cow::Owned(format!("({expression})")),
     }
 }
 
@@ -90,4 +101,31 @@ fn error_offset(statement: &str, message: &str) -> usize {
         }
     }
     candidates.first().map_or(0, |t| t.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bracketed;
+
+    #[test]
+    fn defaults_are_bracketed_where_the_grammar_wants_it() {
+        for plain in [
+            "0",
+            "-1",
+            "now()",
+            "'a'::text",
+            "now() + '1 day'",
+            "ARRAY[]::text[]",
+            "(a at b)",
+            "CURRENT_DATE",
+            "1 -- one",
+        ] {
+            assert_eq!(bracketed(plain), plain);
+        }
+        for open in
+            ["now() at time zone 'utc'", "not true", "1 in (1)", "'a' collate \"C\"", "1 between 0 and 2", "1 is null"]
+        {
+            assert_eq!(bracketed(open), format!("({open})"));
+        }
+    }
 }

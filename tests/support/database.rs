@@ -6,6 +6,7 @@ use pgplumb::apply;
 use pgplumb::catalog::connect::Target;
 use pgplumb::catalog::Session;
 use pgplumb::compile::Place;
+use pgplumb::decide;
 use pgplumb::drift::Drift;
 use pgplumb::engine::{self, Choices};
 use pgplumb::plan::{self, not_allowed, Plan};
@@ -97,12 +98,13 @@ impl Database<'_> {
             progress: &|_| {},
         };
         let session = engine::open(&target).await.map_err(words)?;
-        let desired = engine::desired(&choices, session.major).await.map_err(words)?;
+        let mut desired = engine::desired(&choices, session.major).await.map_err(words)?;
         let wanted = engine::wanted(&desired);
         let live = engine::live(&session, &wanted, true).await.map_err(words)?;
+        decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
         let plan = plan::make(&session, &live, &desired.model, &wanted, allow).await.map_err(words)?;
         session.release().await.map_err(words)?;
-        let drift = Drift::of(&live, &desired.model, session.major);
+        let drift = Drift::of(&live, &desired.model, &[], session.major);
         Ok(Compared { plan, drift })
     }
 

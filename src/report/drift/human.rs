@@ -4,8 +4,8 @@ use super::super::difference::unified;
 use super::super::name::split_address;
 use super::super::paint::{Paint, Tone};
 use super::super::text::{count, line};
-use super::{counts, notes, numbers, ordered, value, DriftSubject};
-use crate::drift::{Change, Difference, Drift, Field};
+use super::{counts, notes, numbers, ordered, unknown, value, DriftSubject, UNDECIDED};
+use crate::drift::{Change, Difference, Drift, Field, Open};
 use std::fmt::Write;
 
 /// Longer than this, the two sides stand on lines of their own.
@@ -16,6 +16,14 @@ pub fn text(drift: &Drift, subject: &DriftSubject, color: bool) -> String {
     let DriftSubject { declaration, database, server } = subject;
     let sides = format!("{} and {} (PostgreSQL {})", line(declaration), line(database), line(server));
     let mut out = differences(&ordered(drift), paint);
+    if !drift.undecided.is_empty() {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}{}", paint.line(Tone::Title, UNDECIDED));
+        for Open { difference, why } in &drift.undecided {
+            one(&mut out, difference, &difference.address.to_string(), None, paint);
+            let _ = writeln!(out, "      {}", paint.line(Tone::Faint, why));
+        }
+    }
     for (title, list) in notes(drift) {
         let gap = if out.is_empty() { "" } else { "\n" };
         let _ = writeln!(out, "{gap}{}", paint.line(Tone::Title, title));
@@ -26,14 +34,13 @@ pub fn text(drift: &Drift, subject: &DriftSubject, color: bool) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    let checked = drift.notes.not_checked.len();
     if !drift.is_empty() {
         let title = paint.raw(Tone::Danger, "Drift:");
         let things = count(drift.differences.len(), "difference");
         let _ = writeln!(out, "{title} {things} between {sides}: {}.", counts(drift));
-    } else if checked > 0 {
+    } else if !drift.is_whole() {
         let title = paint.raw(Tone::Warning, "Could not tell:");
-        let _ = writeln!(out, "{title} {sides} agree in what could be compared; {checked} not checked.");
+        let _ = writeln!(out, "{title} {sides} agree in what could be compared; {}.", unknown(drift));
     } else {
         let title = paint.raw(Tone::Good, "In agreement:");
         let _ = writeln!(out, "{title} {sides}, {} compared.", count(drift.compared, "thing"));

@@ -2,7 +2,7 @@
 
 use super::super::text;
 use super::DriftSubject;
-use crate::drift::{Change, Difference, Drift, Field, Notes, UndeclaredGrants};
+use crate::drift::{Change, Difference, Drift, Field, Notes, Open, UndeclaredGrants};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ struct Report<'a> {
     outcome: &'static str,
     counts: Counts,
     differences: Vec<OneDifference<'a>>,
+    undecided: Vec<OneOpen<'a>>,
     not_checked: &'a [String],
     undeclared_grants: Vec<OneGrant<'a>>,
     foreign_grants: Vec<ForeignGrant<'a>>,
@@ -32,7 +33,15 @@ struct Counts {
     missing: usize,
     extra: usize,
     changed: usize,
+    undecided: usize,
     not_checked: usize,
+}
+
+#[derive(Serialize)]
+struct OneOpen<'a> {
+    #[serde(flatten)]
+    difference: OneDifference<'a>,
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -72,9 +81,9 @@ struct ForeignGrant<'a> {
 
 pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
     let DriftSubject { declaration, database, server } = subject;
-    let Drift { differences, things: _, compared, notes } = drift;
+    let Drift { differences, undecided, things: _, compared, notes } = drift;
     let Notes { not_checked, undeclared_grants, foreign_grants, not_managed } = notes;
-    let outcome = match (differences.is_empty(), not_checked.is_empty()) {
+    let outcome = match (drift.is_empty(), drift.is_whole()) {
         (false, _) => "differences",
         (true, false) => "undecided",
         (true, true) => "agreement",
@@ -84,6 +93,7 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
         missing: drift.count(Change::Missing),
         extra: drift.count(Change::Extra),
         changed: drift.count(Change::Changed),
+        undecided: undecided.len(),
         not_checked: not_checked.len(),
     };
     let grant = |grants: &'_ UndeclaredGrants| (grants.address.to_string(), grants.address.path());
@@ -95,6 +105,10 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
         outcome,
         counts,
         differences: differences.iter().map(one).collect(),
+        undecided: undecided
+            .iter()
+            .map(|Open { difference, why }| OneOpen { difference: one(difference), why })
+            .collect(),
         not_checked,
         undeclared_grants: undeclared_grants
             .iter()

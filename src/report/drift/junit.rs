@@ -5,7 +5,7 @@ use super::super::name::split_address;
 use super::super::paint::Paint;
 use super::super::text::{line, lines};
 use super::{human, ordered, DriftSubject};
-use crate::drift::{Difference, Drift, Notes};
+use crate::drift::{Difference, Drift, Notes, Open};
 use crate::model::Address;
 use quick_xml::events::BytesText;
 use quick_xml::Writer;
@@ -22,13 +22,14 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
 }
 
 fn write(drift: &Drift, subject: &DriftSubject, into: &mut Vec<u8>) -> io::Result<()> {
-    let Drift { differences: _, things, compared: _, notes } = drift;
+    let Drift { differences: _, undecided, things, compared: _, notes } = drift;
     let Notes { not_checked, .. } = notes;
     let mut found: BTreeMap<Address, Vec<&Difference>> = BTreeMap::new();
     for difference in ordered(drift) {
         found.entry(difference.address.thing()).or_default().push(difference);
     }
-    let (tests, failures, errors) = (things.len() + not_checked.len(), found.len(), not_checked.len());
+    let errors = not_checked.len() + undecided.len();
+    let (tests, failures) = (things.len() + errors, found.len());
     let name = format!("drift of {} from {}", subject.database, subject.declaration);
     let totals = [("tests", tests), ("failures", failures), ("errors", errors)].map(|(key, n)| (key, n.to_string()));
     let totals = || totals.iter().map(|(key, n)| (*key, n.as_str()));
@@ -47,6 +48,18 @@ fn write(drift: &Drift, subject: &DriftSubject, into: &mut Vec<u8>) -> io::Resul
                     .with_attributes([("classname", "not checked"), ("name", line(text).as_ref())]);
                 test.write_inner_content(|xml| {
                     xml.create_element("error").with_attribute(("message", line(text).as_ref())).write_empty()?;
+                    Ok(())
+                })?;
+            }
+            for Open { difference, why } in undecided {
+                let name = difference.address.to_string();
+                let test = xml
+                    .create_element("testcase")
+                    .with_attributes([("classname", "undecided"), ("name", line(&name).as_ref())]);
+                test.write_inner_content(|xml| {
+                    let error = xml.create_element("error").with_attribute(("message", line(why).as_ref()));
+                    let text = format!("\n{}", human::differences(&[difference], Paint { color: false }));
+                    error.write_text_content(BytesText::new(&lines(&text)))?;
                     Ok(())
                 })?;
             }

@@ -4,8 +4,8 @@ use super::super::difference::unified;
 use super::super::name::split_address;
 use super::super::paint::Paint;
 use super::super::text::{block, cell, code, count, prose};
-use super::{counts, notes, numbers, ordered, value, DriftSubject};
-use crate::drift::{Change, Difference, Drift, Field};
+use super::{counts, notes, numbers, ordered, unknown, value, DriftSubject, UNDECIDED};
+use crate::drift::{Change, Difference, Drift, Field, Open};
 use std::fmt::Write;
 
 pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
@@ -14,8 +14,8 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
     let sides = format!("{} and {} (PostgreSQL {})", code(declaration), code(database), prose(server));
     let title = if !drift.is_empty() {
         format!("## Drift: {}\n\n{} between {sides}.", counts(drift), count(drift.differences.len(), "difference"))
-    } else if !drift.notes.not_checked.is_empty() {
-        format!("## Could not tell\n\n{sides} agree in what could be compared.")
+    } else if !drift.is_whole() {
+        format!("## Could not tell\n\n{sides} agree in what could be compared; {}.", unknown(drift))
     } else {
         format!("## In agreement\n\n{sides}, {} compared.", count(drift.compared, "thing"))
     };
@@ -28,6 +28,13 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
             group = thing;
         }
         one(&mut out, difference, below.as_deref());
+    }
+    if !drift.undecided.is_empty() {
+        head(&mut out, UNDECIDED);
+        for Open { difference, why } in &drift.undecided {
+            one(&mut out, difference, Some(&difference.address.to_string()));
+            let _ = writeln!(out, "  {}", prose(why));
+        }
     }
     for (title, list) in notes(drift) {
         head(&mut out, title);

@@ -68,6 +68,16 @@ fn ordered(drift: &Drift) -> Vec<&Difference> {
     all
 }
 
+/// What is not known, in numbers: `2 not checked, 1 undecided`.
+fn unknown(drift: &Drift) -> String {
+    let parts = [(drift.notes.not_checked.len(), "not checked"), (drift.undecided.len(), "undecided")];
+    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    words.join(", ")
+}
+
+/// The title of what is undecided.
+const UNDECIDED: &str = "Undecided: these texts differ and may mean the same, which only a scratch server can tell";
+
 /// What falls with a parent: `12 columns, 1 primary key, row security`.
 fn numbers(below: &BTreeMap<String, usize>) -> String {
     let mut kinds: Vec<(&String, &usize)> = below.iter().collect();
