@@ -5,6 +5,7 @@
 //! plans run and what is compared, and every earlier one is remembered as meaning the same.
 
 mod build;
+pub mod closure;
 pub mod lock;
 mod mistakes;
 mod scratch;

@@ -199,6 +199,11 @@ pub trait Kind: Sync {
         false
     }
 
+    /// Whether others may count on it when they use the parent: where a part of a model is built, it comes along.
+    fn completes_parent(&self) -> bool {
+        self.stays_with_parent()
+    }
+
     /// A lesser form that can be created first when the whole is part of a cycle.
     fn early(&self, node: &Node) -> Option<Node> {
         let _ = node;

@@ -96,6 +96,10 @@ impl Kind for PrimaryKey {
         KeySpec::read(row)
     }
 
+    fn completes_parent(&self) -> bool {
+        true
+    }
+
     fn phrase(&self, node: &Node) -> String {
         key::phrase(node)
     }

@@ -76,6 +76,10 @@ impl Kind for Unique {
         KeySpec::read(row)
     }
 
+    fn completes_parent(&self) -> bool {
+        true
+    }
+
     fn phrase(&self, node: &Node) -> String {
         key::phrase(node)
     }
