@@ -17,13 +17,14 @@ const IMPORTS: &[(&str, &str)] = &[
     ("plan", "error model sql kinds catalog diff"),
     ("compile", "error model sql kinds declare catalog diff plan"),
     ("engine", "error model kinds declare catalog diff plan compile"),
+    ("rehearsal", "error model sql kinds catalog diff plan compile"),
     ("inspect", "error model yaml sql kinds declare catalog diff plan compile engine"),
     ("apply", "error model sql kinds catalog diff plan"),
     ("drift", "error model sql kinds catalog diff plan engine"),
     ("audit", "error model sql kinds declare catalog diff compile engine apply"),
     ("prove", "error model sql kinds declare catalog diff plan compile engine"),
     ("report", "error model yaml sql kinds declare catalog diff plan compile engine inspect apply drift audit prove"),
-    ("cli", "error model kinds declare catalog plan compile engine inspect apply drift audit prove report"),
+    ("cli", "error model kinds declare catalog plan compile engine rehearsal inspect apply drift audit prove report"),
     ("lib", ""),
     ("main", ""),
 ];
@@ -50,6 +51,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "plan/preflight.rs",
             "audit/live.rs",
             "inspect.rs",
+            "rehearsal/",
         ],
     ),
 ];

@@ -85,23 +85,44 @@ impl Scratch {
 
     /// Makes roles that are missing on a local server; on a shared one they must exist.
     pub async fn roles(&self, names: &[String]) -> Result<()> {
+        match self.missing_roles(names).await?.first() {
+            None => Ok(()),
+            Some(name) => Err(Error::new(format!("role {name} does not exist on the scratch server")).with_hint(
+                "create it there; pgplumb refers to roles but never makes them on a server that is not its own",
+            )),
+        }
+    }
+
+    /// Makes roles on a local server; the names of those that do not exist on a shared one.
+    pub async fn missing_roles(&self, names: &[String]) -> Result<Vec<String>> {
         if names.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let session = Session::open(&self.admin).await?;
-        for name in names {
-            let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[name]).await?;
-            match (known, &self.local) {
-                (Some(_), _) => {}
-                (None, Some(_)) => session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?,
-                (None, None) => {
-                    return Err(Error::new(format!("role {name} does not exist on the scratch server")).with_hint(
-                        "create it there; pgplumb refers to roles but never makes them on a server that is not its own",
-                    ));
-                }
-            }
+        let known =
+            session.client.query("select rolname::text from pg_roles where rolname = any ($1)", &[&names]).await?;
+        let known: Vec<String> = known.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+        let missing: Vec<String> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        if self.local.is_none() {
+            return Ok(missing);
         }
-        Ok(())
+        for name in &missing {
+            session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether statements can be run as the role that a plan is for. On a local server it is made one that may do
+    /// everything; on a shared one it has to be ours.
+    pub async fn stands_in_for(&self, role: &str) -> Result<bool> {
+        let session = Session::open(&self.admin).await?;
+        if session.role == role || self.local.is_none() {
+            return Ok(session.role == role);
+        }
+        let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[&role]).await?;
+        let verb = if known.is_some() { "ALTER" } else { "CREATE" };
+        session.client.batch_execute(&format!("{verb} ROLE {} SUPERUSER", Ident(role))).await?;
+        Ok(true)
     }
 
     /// A new empty database and a session in it.
@@ -109,7 +130,9 @@ impl Scratch {
         let admin = Session::open(&self.admin).await?;
         let count = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{}_{count}", std::process::id());
-        let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", Ident(&name));
+        // A copy of the files is the quicker way, but asks for a checkpoint, which others would feel.
+        let strategy = if self.local.is_some() && self.major >= 15 { " STRATEGY file_copy" } else { "" };
+        let sql = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'{strategy}", Ident(&name));
         admin.client.batch_execute(&sql).await.map_err(|e| {
             Error::from(e)
                 .while_("creating a scratch database")

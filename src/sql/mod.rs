@@ -14,6 +14,6 @@ mod references;
 
 pub use columns::columns;
 pub use fragment::{Fragment, Mistake, Shape};
-pub use parser::tokens;
+pub use parser::{tokens, without_values};
 pub use quote::{literal, qualified, Ident};
 pub use references::{qualify, references, Reference, Space};
