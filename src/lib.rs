@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod kinds;
 pub mod model;
 pub mod plan;
+pub mod rehearsal;
 pub mod report;
 pub mod sql;
 pub mod yaml;

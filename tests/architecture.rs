@@ -18,6 +18,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("compile", "error model sql kinds declare catalog diff plan"),
     ("engine", "error model kinds declare catalog diff plan compile"),
     ("decide", "error model kinds catalog diff plan compile engine"),
+    ("rehearsal", "error model sql kinds catalog diff plan compile"),
     ("inspect", "error model yaml sql kinds declare catalog diff plan compile engine"),
     ("apply", "error model sql kinds catalog diff plan"),
     ("drift", "error model sql kinds catalog diff plan engine decide"),
@@ -27,7 +28,10 @@ const IMPORTS: &[(&str, &str)] = &[
         "report",
         "error model yaml sql kinds declare catalog diff plan compile engine decide inspect apply drift audit prove",
     ),
-    ("cli", "error model kinds declare catalog plan compile engine decide inspect apply drift audit prove report"),
+    (
+        "cli",
+        "error model kinds declare catalog plan compile engine decide rehearsal inspect apply drift audit prove report",
+    ),
     ("lib", ""),
     ("main", ""),
 ];
@@ -55,6 +59,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "plan/preflight.rs",
             "audit/live.rs",
             "inspect.rs",
+            "rehearsal/",
         ],
     ),
 ];

@@ -218,11 +218,11 @@ struct Said {
 
 fn choices<'a>(server: &Server, declaration: &Path, locked: bool, progress: &'a dyn Fn(&str)) -> Choices<'a> {
     let scratch = Place::Server(Box::new(server.target("postgres")));
-    Choices { declaration: declaration.to_owned(), scratch, locked, env: &|_| None, progress }
+    Choices { declaration: declaration.to_owned(), scratch, target: None, locked, env: &|_| None, progress }
 }
 
 async fn compile(server: &Server, declaration: &Path) {
-    let compiled = engine::compile(&choices(server, declaration, false, &|_| {}), &[server.major]).await;
+    let compiled = engine::compile(&choices(server, declaration, false, &|_| {}), &[server.major], true).await;
     compiled.unwrap_or_else(|error| panic!("{error}"));
 }
 

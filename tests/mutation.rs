@@ -312,13 +312,14 @@ impl<'a> Subject<'a> {
             let choices = Choices {
                 declaration: self.declaration.clone(),
                 scratch: Place::Local(None),
+                target: None,
                 locked: true,
                 env: &|_| None,
                 progress: &|_| {},
             };
             let session = engine::open(&database.target()).await.unwrap_or_else(|error| panic!("{error}"));
             let (desired, live) = engine::both(&choices, &session).await.unwrap_or_else(|error| panic!("{error}"));
-            lines(&Drift::of(&live, &desired.model, session.major))
+            lines(&Drift::of(&live, &desired.model, &[], session.major))
         })
     }
 }

@@ -73,6 +73,20 @@ fn empty_plans_are_friendly() {
     assert_golden("plan.empty.txt", &all.join("---\n"));
 }
 
+/// Whoever reads a plan that was not tried is told so, and why.
+#[test]
+fn plans_that_were_not_rehearsed_say_so() {
+    let mut plan = plan();
+    plan.untried("no scratch\u{1b}[2J");
+    let formats = [PlanFormat::Human, PlanFormat::Sql, PlanFormat::Markdown];
+    for text in formats.iter().flat_map(|f| [report::plan(&plan, *f, false), report::way_back(&plan, *f, false)]) {
+        assert_safe(&text, false);
+        assert!(text.contains("Not rehearsed: no scratch"), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&report::plan(&plan, PlanFormat::Json, false)).unwrap();
+    assert_eq!((&json["rehearsed"], json["not_rehearsed"].is_string()), (&false.into(), true));
+}
+
 #[test]
 fn plans_as_json_are_the_plan_and_more() {
     let json: serde_json::Value = serde_json::from_str(&report::plan(&plan(), PlanFormat::Json, false)).unwrap();

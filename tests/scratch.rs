@@ -9,10 +9,11 @@ mod stage;
 mod support;
 
 use pgplumb::compile::server::installs;
+use pgplumb::compile::surroundings::Stubs;
 use pgplumb::compile::{self, Place, Scratch};
-use pgplumb::declare;
 use pgplumb::model::Model;
 use stage::{role, server, soon, Ran, Stage};
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -218,11 +219,14 @@ fn compiled(yaml: &str, place: &Place, major: u32) -> Vec<String> {
 fn compiled_in(directory: &std::path::Path, place: &Place, major: u32) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let declaration = declare::read(directory).unwrap_or_else(|error| panic!("{error}"));
+        let reading = compile::read(directory, None, &BTreeSet::new()).unwrap_or_else(|error| panic!("{error}"));
+        let increments = reading.increments(None, &[major], &Stubs::default(), false);
+        let all = increments.expect("no lock").remove(&major).expect("all of it");
         let mut scratch = Scratch::open(place, major, &[], &|_| None).await.unwrap_or_else(|error| panic!("{error}"));
-        let model = compile::compile(&declaration, &mut scratch, &|_| {}).await;
+        let compiled = compile::compile(&reading.declaration, all, &mut scratch, &|_| {}).await;
         scratch.close().await.expect("closed");
-        words(&model.unwrap_or_else(|error| panic!("{error}")))
+        let nodes = compiled.unwrap_or_else(|error| panic!("{error}")).expect("nothing to clash with");
+        words(&Model::new(nodes.into_iter().map(|locked| locked.node).collect()))
     })
 }
 

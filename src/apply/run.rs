@@ -5,7 +5,7 @@ use crate::catalog::connect::{cancel, Target};
 use crate::catalog::Session;
 use crate::error::{Error, Result};
 use crate::kinds::Hazard;
-use crate::plan::{Allowed, Batch, Plan};
+use crate::plan::{begin, Allowed, Batch, Plan};
 use std::time::{Duration, Instant};
 
 /// How a plan is run.
@@ -222,12 +222,9 @@ async fn transaction(
     options: &Options<'_>,
 ) -> std::result::Result<(), Stop> {
     let client = &session.client;
-    let timeout = crate::sql::literal(options.lock_timeout);
-    let begin = format!("BEGIN; SET LOCAL lock_timeout = {timeout}; SET CONSTRAINTS ALL IMMEDIATE");
-    client.batch_execute(&begin).await.map_err(|e| stop(e, "beginning"))?;
+    client.batch_execute(&begin(options.lock_timeout)).await.map_err(|e| stop(e, "beginning"))?;
     for lock in &batch.locks {
-        let sql = format!("LOCK TABLE {} IN {} MODE", lock.table, lock.mode.sql());
-        client.batch_execute(&sql).await.map_err(|e| stop(e, &format!("locking {}", lock.table)))?;
+        client.batch_execute(&lock.sql()).await.map_err(|e| stop(e, &format!("locking {}", lock.table)))?;
     }
     if let Some(plan) = check.plan {
         gate::fresh(plan, session, n).await.map_err(Stop::Failed)?;

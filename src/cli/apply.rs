@@ -22,6 +22,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let plan = super::arguments::read_plan(&args.plan)?;
     let target = args.target.resolve(env)?;
     let session = engine::open(&target).await?;
+    if let Some(why) = plan.why_not_rehearsed() {
+        env.terminal.progress(&format!("warning: the plan was not rehearsed: {why}"));
+    }
     args.run.confirm(env, &format!("{} on {}: {}", args.plan.display(), target.describe(), plan.summary))?;
     let progress = |text: &str| env.terminal.progress(text);
     let options = args.run.options(env, &args.target, &target, &progress);

@@ -2,7 +2,8 @@
 
 use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::rehearsal::{self, Subject};
 use crate::{apply, compile::lock, decide, engine, plan, report};
 use std::path::PathBuf;
 
@@ -23,6 +24,12 @@ pub struct Args {
     /// Allow a hazard at an address, as the plan prints it: --allow 'data_loss:column app.orders.total'.
     #[arg(long, value_name = "HAZARD:ADDRESS")]
     allow: Vec<String>,
+    /// Do not try the plan in scratch first; it is marked so.
+    #[arg(long)]
+    no_rehearsal: bool,
+    /// Fail if the plan cannot be tried in scratch.
+    #[arg(long, conflicts_with = "no_rehearsal")]
+    rehearse: bool,
     /// Exit with 2 if there is anything to do.
     #[arg(long)]
     exit_code: bool,
@@ -45,8 +52,20 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
     }
     decided?;
-    let plan = plan::make(&session, &live, &desired.model, &wanted, &args.allow).await?;
+    let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await?;
     session.release().await?;
+    if args.no_rehearsal && !draft.plan.is_empty() {
+        draft.plan.untried("--no-rehearsal was said");
+    } else {
+        let subject = Subject { live: &live, desired: &desired.model, wanted: &wanted };
+        let detail = |text: &str| env.terminal.detail(text);
+        rehearsal::rehearse(&choices.scratch, choices.env, &subject, &mut draft, &detail).await?;
+    }
+    if let Some(why) = draft.plan.why_not_rehearsed().filter(|_| args.rehearse) {
+        return Err(Error::new(format!("the plan cannot be rehearsed: {why}"))
+            .with_hint("name a place for it with --scratch, or leave --rehearse out"));
+    }
+    let plan = draft.seal(&args.allow)?;
     let allowed = plan.allowed.iter().map(|a| (a.hazard, a.address.as_str(), ""));
     apply::never(allowed, env.project.never(args.target.name()))?;
     let usual = || env.project.plans().join(format!("{}.yaml", target.database().replace(['/', '.'], "_")));

@@ -54,6 +54,9 @@ pub struct Scratch {
 /// The role that builds on a server of our own.
 const BUILDER: &str = "pgplumb_scratch";
 
+/// The role that does there what the others may not.
+const ADMIN: &str = "pgplumb_admin";
+
 /// Databases on shared servers that are not removed yet.
 static SHARED: Mutex<Vec<(Target, String)>> = Mutex::new(Vec::new());
 
@@ -90,9 +93,15 @@ impl Scratch {
                 let server = LocalServer::start(&install, &options)?;
                 let admin = Target::resolve(Some(&server.url("postgres")), env)?;
                 let session = Session::open(&admin).await?;
-                let sql =
-                    format!("CREATE ROLE {BUILDER} LOGIN; REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC");
+                let sql = format!(
+                    "CREATE ROLE {BUILDER} LOGIN; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
+                     REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
+                );
                 session.client.batch_execute(&sql).await?;
+                // A role of this name owns things in many databases, and is no superuser here.
+                let admin = admin.with_user(ADMIN);
+                let session = Session::open(&admin).await?;
+                session.client.batch_execute("ALTER ROLE postgres RENAME TO pgplumb_first").await?;
                 let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
                 Self::new(admin, &session, Some(server), words).await
             }
@@ -138,23 +147,48 @@ impl Scratch {
 
     /// Makes roles that are missing on a local server; on a shared one they must exist.
     pub async fn roles(&self, names: &[String]) -> Result<()> {
+        match self.missing_roles(names).await?.first() {
+            None => Ok(()),
+            Some(name) => Err(Error::new(format!("role {name} does not exist on the scratch server")).with_hint(
+                "create it there; pgplumb refers to roles but never makes them on a server that is not its own",
+            )),
+        }
+    }
+
+    /// Makes roles on a local server; the names of those that do not exist on a shared one.
+    pub async fn missing_roles(&self, names: &[String]) -> Result<Vec<String>> {
         if names.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let session = Session::open(&self.admin).await?;
-        for name in names {
-            let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[name]).await?;
-            match (known, &self.local) {
-                (Some(_), _) => {}
-                (None, Some(_)) => session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?,
-                (None, None) => {
-                    return Err(Error::new(format!("role {name} does not exist on the scratch server")).with_hint(
-                        "create it there, or compile on a local server (`--scratch local`); pgplumb refers to roles but never makes them on a server that is not its own",
-                    ));
-                }
-            }
+        let known =
+            session.client.query("select rolname::text from pg_roles where rolname = any ($1)", &[&names]).await?;
+        let known: Vec<String> = known.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
+        let missing: Vec<String> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        if self.local.is_none() {
+            return Ok(missing);
         }
-        Ok(())
+        for name in &missing {
+            session.client.batch_execute(&format!("CREATE ROLE {}", Ident(name))).await?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether statements can be run as the role that a plan is for, which is no superuser for that. On a local server
+    /// it is made a member of all `others`, so that it can give things to them; on a shared one it has to be ours.
+    pub async fn stands_in_for(&self, role: &str, others: &[String]) -> Result<bool> {
+        let session = Session::open(&self.admin).await?;
+        if self.local.is_none() {
+            return Ok(session.role == role);
+        }
+        let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[&role]).await?;
+        let verb = if known.is_some() { "ALTER" } else { "CREATE" };
+        let mut sql = format!("{verb} ROLE {} LOGIN", Ident(role));
+        for other in others.iter().filter(|other| *other != role) {
+            sql.push_str(&format!("; GRANT {} TO {}", Ident(other), Ident(role)));
+        }
+        session.client.batch_execute(&sql).await?;
+        Ok(true)
     }
 
     /// Says what each database is to hold before anything is built in it: what the declaration calls
@@ -167,30 +201,36 @@ impl Scratch {
         self.ground = declaration.ground();
     }
 
+    /// A new database for a plan to be tried in, and a session in it: on a server of our own that of the `role`, which
+    /// owns the database and is no superuser. What only a superuser may create is there already.
+    ///
+    /// # Errors
+    /// The server's refusals.
+    pub async fn stage(&mut self, role: Option<&str>, extensions: &[(String, String)]) -> Result<Session> {
+        let target = self.create(role).await?;
+        let Some(role) = role.filter(|_| self.local.is_some()) else { return Session::open(&target).await };
+        let above = Session::open(&target).await?;
+        for (name, schema) in extensions {
+            let trusted = "select from pg_available_extension_versions where name = $1 and trusted";
+            if above.client.query_opt(&format!("{trusted} limit 1"), &[name]).await?.is_none() {
+                // What cannot be created is refused when its turn comes.
+                let _ = above.client.batch_execute(&make_extension(name, schema, role)).await;
+            }
+        }
+        Session::open(&target.with_user(role)).await
+    }
+
     /// A new database with what others own, and nothing else, and a session in it.
     ///
     /// # Errors
     /// What is wrong with what is declared as external; the server's refusals.
     pub async fn database(&mut self) -> Result<Room> {
-        let admin = Session::open(&self.admin).await?;
-        self.made += 1;
-        let name = format!("{}{}", self.run, self.made);
-        let owner = if self.local.is_some() { format!("OWNER {BUILDER} ") } else { String::new() };
-        // A copy of the files is the quicker way, but asks for a checkpoint, which others would feel.
-        let strategy = if self.local.is_some() && self.major >= 15 { " STRATEGY file_copy" } else { "" };
-        let sql = format!("CREATE DATABASE {} {owner}TEMPLATE template0 ENCODING 'UTF8'{strategy}", Ident(&name));
-        admin.client.batch_execute(&sql).await.map_err(|e| {
-            Error::from(e)
-                .while_("creating a scratch database")
-                .with_hint("scratch needs CREATEDB: use another role, or a local server")
-        })?;
-        let target = self.admin.with_database(&name);
+        let target = self.create(Some(BUILDER)).await?;
         let room = if self.local.is_some() {
             let above = Session::open(&target).await?;
             self.extend(&above).await?;
             Room::below(Session::open(&target.with_user(BUILDER)).await?, above).await?
         } else {
-            shared().push((self.admin.clone(), name));
             Room::open(Session::open(&target).await?)
         };
         if let Some(ground) = &self.ground {
@@ -199,6 +239,31 @@ impl Scratch {
             room.client.batch_execute("COMMIT").await?;
         }
         Ok(room)
+    }
+
+    /// Creates a database, on a server of our own with the owner, and gives the target of an administrator's session in it.
+    async fn create(&mut self, owner: Option<&str>) -> Result<Target> {
+        let admin = Session::open(&self.admin).await?;
+        self.made += 1;
+        let name = format!("{}{}", self.run, self.made);
+        let owner = owner.filter(|_| self.local.is_some()).map(|owner| format!("OWNER {} ", Ident(owner)));
+        // A copy of the files is the quicker way, but asks for a checkpoint, which others would feel.
+        let strategy = if self.local.is_some() && self.major >= 15 { " STRATEGY file_copy" } else { "" };
+        let sql = format!(
+            "CREATE DATABASE {} {}TEMPLATE template0 ENCODING 'UTF8'{strategy}",
+            Ident(&name),
+            owner.unwrap_or_default()
+        );
+        admin.client.batch_execute(&sql).await.map_err(|e| {
+            Error::from(e)
+                .while_("creating a scratch database")
+                .with_hint("scratch needs CREATEDB: use another role, or a local server")
+        })?;
+        let target = self.admin.with_database(&name);
+        if self.local.is_none() {
+            shared().push((self.admin.clone(), name));
+        }
+        Ok(target)
     }
 
     /// Creates the extensions, as far as that works: what does not is refused when its turn comes, and said
@@ -211,12 +276,7 @@ impl Scratch {
             before = waiting.len();
             let mut refused = Vec::new();
             for extension in waiting {
-                let (name, schema) = (Ident(&extension.0), Ident(&extension.1));
-                let make = match extension.1.as_str() {
-                    system if system.starts_with("pg_") => String::new(),
-                    _ => format!("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {BUILDER}; "),
-                };
-                let sql = format!("{make}CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema}");
+                let sql = make_extension(&extension.0, &extension.1, BUILDER);
                 if let Err(error) = above.client.batch_execute(&sql).await {
                     if error.as_db_error().is_none() {
                         return Err(error.into());
@@ -243,6 +303,15 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+/// Creates an extension, and its schema for `owner`.
+fn make_extension(name: &str, schema: &str, owner: &str) -> String {
+    let make = match schema {
+        system if system.starts_with("pg_") => String::new(),
+        _ => format!("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}; ", Ident(schema), Ident(owner)),
+    };
+    format!("{make}CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}", Ident(name), Ident(schema))
 }
 
 fn drop_database(name: &str) -> String {

@@ -84,6 +84,16 @@ pub fn columns_of<'a>(ty: &Address, scope: &'a Scope) -> Vec<(&'a Node, bool)> {
     typed.filter(|(_, ty)| *ty == name || *ty == array).map(|(n, ty)| (n, ty == array)).collect()
 }
 
+/// Whether a column's values are, as they are written, also values of the domain that takes the place of a live one:
+/// both hold texts, and nothing has to be tested.
+pub fn keeps_values(domain: &Address, scope: &Scope) -> bool {
+    let spec = |model: &Model| model.get(domain).and_then(|n| n.spec.read::<DomainSpec>().ok());
+    let (Some(old), Some(new)) = (spec(scope.actual), spec(scope.desired)) else { return false };
+    let text = |ty: &str| ["text", "character varying"].contains(&ty);
+    let was_text = text(&old.ty) || old.ty.starts_with("character varying(");
+    was_text && text(&new.ty) && !new.not_null && new.checks.is_empty()
+}
+
 /// What stands between two states of a domain.
 struct Difference {
     changes: Vec<Change>,

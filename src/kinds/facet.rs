@@ -3,6 +3,7 @@
 mod acl;
 mod hanging;
 
+use super::relation::table_of;
 use super::{Change, DefaultGrants, Draft, Facet, Form, Grantable, Hazard, Kind, Lock, Scope};
 use crate::error::Problem;
 use crate::model::{Grants, Node, Privilege};
@@ -265,8 +266,11 @@ pub fn differ(old: &Node, new: &Node) -> bool {
 fn owner_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {
     let (Some(owner), true) = (&node.owner, kind.facets().contains(&Facet::Owner)) else { return Vec::new() };
     let sql = format!("ALTER {} OWNER TO {}", kind.phrase(node), Ident(owner));
-    let change = Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address));
-    vec![change.hazard_if(old.is_some(), Hazard::AccessWidened, "the new owner may do everything with it")]
+    vec![locked(kind, node, sql, Lock::AccessExclusive).hazard_if(
+        old.is_some(),
+        Hazard::AccessWidened,
+        "the new owner may do everything with it",
+    )]
 }
 
 fn comment_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {
@@ -276,7 +280,16 @@ fn comment_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change
     }
     let text = text.map_or_else(|| "NULL".to_owned(), literal);
     let sql = format!("COMMENT ON {} IS {text}", kind.phrase(node));
-    vec![Change::new(sql, Lock::ShareUpdateExclusive, std::slice::from_ref(&node.address))]
+    vec![locked(kind, node, sql, Lock::ShareUpdateExclusive)]
+}
+
+/// A statement on a relation or a part of it that is in the same catalog (a column, an index) locks the relation;
+/// types, routines and constraints are not locked so.
+fn locked(kind: &dyn Kind, node: &Node, sql: String, lock: Lock) -> Change {
+    match kind.catalog().is_some_and(|catalog| catalog.class == "pg_class") {
+        true => Change::new(sql, lock, &table_of(&node.address)),
+        false => Change::new(sql, Lock::None, &[]),
+    }
 }
 
 fn grant_changes(old: &Grants, new: &Grants, on: &Grantable, owner: Option<&str>, live: bool) -> Vec<Change> {

@@ -405,6 +405,27 @@ fn validate(node: &Node, live: bool) -> Change {
     key::validate(node).hazard_if(live, Hazard::MayFailOnData, "rows that refer to nothing make it fail").deferred()
 }
 
+/// The tables at the other ends of the live foreign keys of a column: PostgreSQL rebuilds these keys with its type, and
+/// locks both ends.
+pub fn partners(column: &Address, scope: &Scope) -> Vec<Address> {
+    let Some(table) = column.parent() else { return Vec::new() };
+    let mut partners = Vec::new();
+    for node in scope.actual.nodes().iter().filter(|n| n.address.kind() == "foreign key") {
+        let (Ok(spec), Some(own)) = (node.spec.read::<ForeignKeySpec>(), node.address.parent()) else { continue };
+        let target = spec.references.address();
+        let name = |c: &String| c == column.name();
+        let (here, there) =
+            (own == table && spec.columns.iter().any(name), target == table && spec.target_columns.iter().any(name));
+        let ends = spec.columns.iter().map(|c| own.child("column", c));
+        let mut ends = ends.chain(spec.target_columns.iter().map(|c| target.child("column", c)));
+        let stays = scope.desired.get(&node.address).is_some_and(|new| new.spec == node.spec);
+        if (here || there) && stays && ends.all(|end| still_compares(&end, scope)) {
+            partners.push(if here { target } else { own });
+        }
+    }
+    partners
+}
+
 /// Whether the question can be put to the live data: all columns are there with the types they will
 /// have, and no reference rows are still to come.
 fn answerable(node: &Node, spec: &ForeignKeySpec, scope: &Scope) -> bool {

@@ -204,7 +204,7 @@ impl Kind for Index {
 
     fn rename(&self, node: &Node, to: &str) -> Option<Change> {
         let sql = format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to));
-        Some(Change::new(sql, Lock::ShareUpdateExclusive, &[]))
+        Some(Change::new(sql, Lock::ShareUpdateExclusive, &table_of(&node.address)))
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {

@@ -1,15 +1,16 @@
 //! Builds the plan: renames, fates, order, transactions, and the way back of each.
 
 use super::expand::fates;
-use super::file::{Batch, HazardNote, Step, TableLock};
+use super::file::{Batch, HazardNote, Step};
 use super::fingerprint;
 use super::graph::{order, Op, Verb};
+use super::held::{self, Locks};
 use super::rename::{moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
-use crate::kinds::relation::relation;
 use crate::kinds::{facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Model, Node};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan is made from.
@@ -29,20 +30,25 @@ pub struct Built {
     pub after: Model,
     /// The paths that each batch but the last changes.
     pub changed: Vec<BTreeSet<String>>,
+    /// From the old to the new addresses, in the order in which they are renamed.
+    pub renames: Vec<(Address, Address)>,
 }
 
 /// Plans the way from the actual to the desired model, and back.
 pub fn build(input: &Input) -> Result<Built> {
     let mut built = forward(input)?;
+    let renames: Vec<(Address, Address)> =
+        built.batches.iter().flat_map(|b| &b.renames).map(|(new, old)| (old.clone(), new.clone())).collect();
     let mut before = input.actual.clone();
     let none = Unmanaged::default();
+    let surroundings = under_new_names(input.surroundings, &renames);
     let mut changed = Vec::new();
     for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
         let back = Input {
             actual: &after,
             desired: &before,
             unmanaged: &none,
-            surroundings: input.surroundings,
+            surroundings: &surroundings,
             major: input.major,
         };
         match forward_named(&back, &batch.renames) {
@@ -54,7 +60,17 @@ pub fn build(input: &Input) -> Result<Built> {
     }
     changed.pop();
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
-    Ok(Built { batches, touched: built.touched, after: before, changed })
+    Ok(Built { batches, touched: built.touched, after: before, changed, renames })
+}
+
+/// What is known of live things by the names that they have after renames.
+fn under_new_names<'a>(surroundings: &'a Surroundings, renames: &[(Address, Address)]) -> Cow<'a, Surroundings> {
+    if renames.is_empty() {
+        return Cow::Borrowed(surroundings);
+    }
+    let moved = |address: &Address| renames.iter().fold(address.clone(), |at, (from, to)| at.moved(from, to));
+    let sizes = surroundings.sizes.iter().map(|(address, rows)| (moved(address), *rows)).collect();
+    Cow::Owned(Surroundings { sizes, ..surroundings.clone() })
 }
 
 /// The paths that a batch changes: where the models differ, and what prints the name of something renamed.
@@ -77,38 +93,36 @@ struct Cut {
     batch: Batch,
     /// Renames in this batch, backwards: from the new to the old address.
     renames: Vec<(Address, Address)>,
-    /// The strongest lock on each relation.
-    locks: BTreeMap<Address, Lock>,
+    /// The strongest lock on each relation that was there before the plan.
+    locks: Locks,
 }
 
 impl Cut {
-    fn note_locks(&mut self, changes: &[Change]) {
-        note_locks(&mut self.locks, changes);
+    /// Adds a step and its locks; `live` tells what was there before the plan and still is.
+    fn push(
+        &mut self,
+        verb: &str,
+        address: &Address,
+        changes: &[Change],
+        live: &dyn Fn(&Address) -> bool,
+        sizes: &dyn Fn(&Address) -> u64,
+    ) {
+        let mut locks = Locks::new();
+        for change in changes {
+            held::add(&mut locks, change.on.iter().filter(|a| live(a)).map(|a| (a.clone(), change.lock)));
+        }
+        let mut step = step(verb, address, changes, sizes);
+        step.holds(&locks, sizes);
+        self.batch.steps.push(step);
+        held::add(&mut self.locks, locks);
     }
 
-    /// Writes down the locks on tables that were live before the plan.
-    fn seal_locks(&mut self, live: &Model) {
+    /// Writes down the locks on tables, under the names that they have before this batch.
+    fn seal_locks(&mut self) {
         let back = |address: &Address| self.renames.iter().fold(address.clone(), |at, (new, old)| at.moved(new, old));
-        let mut locks = Vec::new();
-        for (address, mode) in &self.locks {
-            let address = back(address);
-            if *mode > Lock::RowExclusive
-                && crate::kinds::kind_of(&address).holds_rows()
-                && live.get(&address).is_some()
-            {
-                locks.push(TableLock { table: relation(&address), mode: *mode });
-            }
-        }
-        self.batch.locks = locks;
-    }
-}
-
-fn note_locks(locks: &mut BTreeMap<Address, Lock>, changes: &[Change]) {
-    for change in changes {
-        for address in &change.on {
-            let strongest = locks.entry(address.clone()).or_default();
-            *strongest = (*strongest).max(change.lock);
-        }
+        let mut before = Locks::new();
+        held::add(&mut before, self.locks.iter().map(|(address, mode)| (back(address), *mode)));
+        self.batch.locks = held::taken_first(&before);
     }
 }
 
@@ -168,13 +182,11 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let mut state = State::default();
     let mut cut = Cut::default();
     for rename in &renames {
-        cut.note_locks(std::slice::from_ref(&rename.up));
-        cut.batch.steps.push(step("rename", &rename.to, std::slice::from_ref(&rename.up), &sizes));
+        cut.push("rename", &rename.to, std::slice::from_ref(&rename.up), &|_| true, &sizes);
         cut.renames.push((rename.to.clone(), rename.from.clone()));
     }
     let mut pending = false;
-    let mut validations: Vec<Step> = Vec::new();
-    let mut validation_locks = BTreeMap::new();
+    let mut validations = Cut::default();
     for op in &ops {
         let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
         let ends = now.iter().any(|c| c.commit_after);
@@ -184,13 +196,12 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
             pending = false;
         }
         pending |= ends;
+        let live = |address: &Address| renamed.get(address).is_some() && !state.gone.contains(address);
         if !now.is_empty() {
-            cut.note_locks(&now);
-            cut.batch.steps.push(step(verb(op), &op.address, &now, &sizes));
+            cut.push(verb(op), &op.address, &now, &live, &sizes);
         }
         if !later.is_empty() {
-            note_locks(&mut validation_locks, &later);
-            validations.push(step("validate", &op.address, &later, &sizes));
+            validations.push("validate", &op.address, &later, &live, &sizes);
         }
         state.apply(op, renamed, input.desired);
     }
@@ -198,15 +209,11 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         states.push(state.model(renamed));
         cuts.push(cut);
     }
-    if !validations.is_empty() {
+    if !validations.batch.steps.is_empty() {
         states.push(state.model(renamed));
-        cuts.push(Cut {
-            batch: Batch { steps: validations, ..Batch::default() },
-            renames: Vec::new(),
-            locks: validation_locks,
-        });
+        cuts.push(validations);
     }
-    cuts.iter_mut().for_each(|cut| cut.seal_locks(input.actual));
+    cuts.iter_mut().for_each(Cut::seal_locks);
     Ok(Forward { batches: cuts, states, touched })
 }
 
@@ -277,13 +284,6 @@ fn verb(op: &Op) -> &'static str {
 }
 
 fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Address) -> u64) -> Step {
-    let lock = changes.iter().map(|c| c.lock).max().unwrap_or_default();
-    let mut on: Vec<&Address> =
-        changes.iter().filter(|c| c.lock == lock && lock != Lock::None).flat_map(|c| &c.on).collect();
-    on.sort();
-    on.dedup();
-    let live: Vec<String> =
-        on.into_iter().filter(|a| sizes(a) > 0).map(|a| format!("{a} ({})", size(sizes(a)))).collect();
     let mut hazards: Vec<HazardNote> = Vec::new();
     for (hazard, why) in changes.iter().flat_map(|c| &c.hazards) {
         let rows = changes.iter().flat_map(|c| &c.on).map(sizes).max().unwrap_or(0);
@@ -298,24 +298,11 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
         address: address.to_string(),
         at: address.path(),
         sql: changes.iter().map(|c| c.sql.clone()).collect(),
-        lock,
-        blocks: if live.is_empty() || lock.blocks() == "nothing" { String::new() } else { lock.blocks().to_owned() },
-        on: live,
+        lock: Lock::None,
+        on: Vec::new(),
+        blocks: String::new(),
         hazards,
         irreversible: lost,
         data: changes.iter().enumerate().filter(|(_, c)| c.data).map(|(at, _)| at).collect(),
-    }
-}
-
-/// 1,234 rows are about 1000.
-fn size(rows: u64) -> String {
-    let mut power = 1u64;
-    while power.saturating_mul(10) <= rows {
-        power = power.saturating_mul(10);
-    }
-    if power == 1 {
-        "a few rows".into()
-    } else {
-        format!("about {power} rows")
     }
 }

@@ -25,6 +25,12 @@ pub struct Plan {
     /// Digest of all below.
     pub seal: String,
     pub summary: String,
+    /// Where it was tried before anybody saw it, or `false`; absent where there is nothing to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Rehearsed>,
+    /// Why it was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_rehearsed: Option<String>,
     pub reads: ReadScope,
     /// Hazards that a reviewer allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,6 +56,28 @@ pub struct PlanTarget {
     pub identity: Identity,
     pub server: String,
     pub role: String,
+}
+
+/// Whether a plan was tried in scratch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Rehearsed {
+    On(Rehearsal),
+    /// `false`: it was not.
+    Not(bool),
+}
+
+/// A trial of a plan and of its way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearsal {
+    /// The scratch server, such as `PostgreSQL 16`.
+    pub server: String,
+    /// How many made-up rows were there.
+    pub rows: usize,
+    /// What could not be tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What has to be read to check the fingerprints.
@@ -105,6 +133,13 @@ pub struct Batch {
     pub no_undo: Option<String>,
 }
 
+impl Batch {
+    /// Whether it runs statement by statement.
+    pub fn outside_transaction(&self) -> bool {
+        self.steps.iter().flat_map(|s| &s.hazards).any(|n| n.hazard == Hazard::NotInTransaction)
+    }
+}
+
 /// A lock on a live table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +147,13 @@ pub struct TableLock {
     /// The table's name in SQL.
     pub table: String,
     pub mode: Lock,
+}
+
+impl TableLock {
+    /// The statement that takes it.
+    pub fn sql(&self) -> String {
+        format!("LOCK TABLE {} IN {} MODE", self.table, self.mode.sql())
+    }
 }
 
 /// One operation on one address: its statements run one after the other.
@@ -157,6 +199,13 @@ pub struct HazardNote {
     /// Whether a reviewer has to allow it before it runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_leave: bool,
+}
+
+/// The statements that begin a batch's transaction. Constraints are checked at once, so that what a statement does
+/// to rows fails there and does not stand in the way of the next.
+pub fn begin(lock_timeout: &str) -> String {
+    let timeout = crate::sql::literal(lock_timeout);
+    format!("BEGIN; SET LOCAL lock_timeout = {timeout}; SET CONSTRAINTS ALL IMMEDIATE")
 }
 
 impl Plan {
@@ -207,6 +256,21 @@ impl Plan {
 
     pub fn is_empty(&self) -> bool {
         self.batches.is_empty()
+    }
+
+    /// Marks it as not tried.
+    pub fn untried(&mut self, why: &str) {
+        self.rehearsed = Some(Rehearsed::Not(false));
+        self.not_rehearsed = Some(why.to_owned());
+    }
+
+    /// Why it was not tried in scratch, if it was not.
+    pub fn why_not_rehearsed(&self) -> Option<&str> {
+        match &self.rehearsed {
+            Some(Rehearsed::On(_)) => None,
+            None if self.is_empty() => None,
+            Some(Rehearsed::Not(_)) | None => Some(self.not_rehearsed.as_deref().unwrap_or("nobody says why")),
+        }
     }
 
     /// All steps in their order.

@@ -204,8 +204,20 @@ fn drop_<'a>(
         return;
     }
     let below = scope.actual.subtree(address).skip(1).filter(|_| takes_along(address)).map(|n| n.address.clone());
-    let riders = below.filter(|a| !apart.unloaded.contains(a)).collect();
-    ops.push(Op { riders, replaces, ..op(address, Verb::Drop, kind.drop(old, scope), Some(old), None) });
+    let riders: Vec<Address> = below.filter(|a| !apart.unloaded.contains(a)).collect();
+    let mut changes = kind.drop(old, scope);
+    // What falls with it takes the locks that its own drop would.
+    if let Some(change) = changes.first_mut() {
+        let fallen = riders.iter().filter_map(|rider| scope.actual.get(rider));
+        for with in fallen.flat_map(|node| kinds::kind_of(&node.address).drop(node, scope)) {
+            if with.lock == change.lock {
+                change.on.extend(with.on);
+            }
+        }
+        change.on.sort();
+        change.on.dedup();
+    }
+    ops.push(Op { riders, replaces, ..op(address, Verb::Drop, changes, Some(old), None) });
 }
 
 /// Takes apart what can be taken apart in a knot.

@@ -9,10 +9,40 @@ use crate::error::Result;
 use crate::kinds::Hazard;
 use crate::model::{Address, Model};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// A plan that is not sealed yet, with what is known beyond it.
+pub struct Draft {
+    pub plan: Plan,
+    /// The model that it leaves behind.
+    pub after: Model,
+    /// Every address that it changes, by the names that it leaves behind.
+    pub touched: BTreeSet<Address>,
+    /// From the old to the new addresses, in the order in which they are renamed.
+    pub renames: Vec<(Address, Address)>,
+}
+
+impl Draft {
+    /// The plan, with leave for what a reviewer allows.
+    ///
+    /// # Errors
+    /// What is allowed and is no hazard of the plan.
+    pub fn seal(self, allow: &[String]) -> Result<Plan> {
+        let mut plan = self.plan;
+        let known = plan.not_allowed();
+        for text in allow {
+            plan.allowed.extend(Allowed::parse(text, &known)?);
+        }
+        plan.allowed.sort();
+        plan.allowed.dedup();
+        plan.seal()?;
+        Ok(plan)
+    }
+}
 
 /// The plan from what is live to what is desired. The session's transaction is open, so that the data is
 /// asked in the snapshot that was compared.
-pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Wanted, allow: &[String]) -> Result<Plan> {
+pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wanted) -> Result<Draft> {
     let desired = readable(desired, &live.unchecked);
     let input = Input {
         actual: &live.model,
@@ -21,7 +51,7 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         surroundings: &live.surroundings,
         major: session.major,
     };
-    let Built { batches, touched, after, changed } = build(&input)?;
+    let Built { batches, touched, after, changed, renames } = build(&input)?;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
         made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
@@ -32,6 +62,8 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         },
         seal: String::new(),
         summary: String::new(),
+        rehearsed: None,
+        not_rehearsed: None,
         reads: ReadScope {
             major: session.major,
             schemas: wanted.schemas.clone(),
@@ -46,21 +78,13 @@ pub async fn make(session: &Session, live: &Live, desired: &Model, wanted: &Want
         fingerprints: Fingerprints { changed, ..fingerprints(&touched, &live.model, &live.surroundings) },
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
     };
-    let touched: Vec<Address> = touched.into_iter().collect();
     let (found, not_checked) = ask(session, &questions(&input)).await?;
     settle_data_hazards(&mut plan, &found);
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);
     plan.not_checked.extend(not_checked);
     plan.summary = summary(&plan);
-    let known = plan.not_allowed();
-    for text in allow {
-        plan.allowed.extend(Allowed::parse(text, &known)?);
-    }
-    plan.allowed.sort();
-    plan.allowed.dedup();
-    plan.seal()?;
-    Ok(plan)
+    Ok(Draft { plan, after, touched, renames })
 }
 
 /// The desired model without what the role may not read: nobody knows whether it is there.

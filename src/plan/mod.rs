@@ -2,20 +2,22 @@
 //!
 //! `rename` finds declared renames, `expand` decides the fate of each address and of its live dependents,
 //! `graph` orders the operations, `batch` cuts the order into transactions and writes the way back,
-//! `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
+//! `held` says what is locked, `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
 
 mod batch;
 mod expand;
 mod file;
 mod fingerprint;
 mod graph;
+pub mod held;
 mod make;
 mod preflight;
 pub mod rename;
 
 pub use batch::{build, steps, Built, Input};
 pub use file::{
-    address_of, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Step, TableLock, FORMAT,
+    address_of, begin, not_allowed, Allowed, Batch, Finding, HazardNote, Plan, PlanTarget, ReadScope, Rehearsal,
+    Rehearsed, Step, TableLock, FORMAT,
 };
 pub use fingerprint::{fingerprint, spec_fingerprint, Fingerprints};
-pub use make::make;
+pub use make::{draft, Draft};

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::Address;
 use crate::sql::{qualified, references, Fragment, Shape, Space};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The questions that the kinds have about what a plan creates and alters.
 pub fn questions(input: &Input) -> Vec<(Address, Question)> {
@@ -112,7 +112,7 @@ left join pg_namespace s on s.nspname = 'pgplumb'
 left join pg_class t on t.relnamespace = s.oid and t.relname = 'run'";
 
 /// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas, the journal.
-pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
+pub async fn privileges(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
     let mut findings = missing_roles(session, touched, input).await?;
     if session.superuser {
         return Ok(findings);
@@ -161,7 +161,7 @@ pub async fn privileges(session: &Session, touched: &[Address], input: &Input<'_
 }
 
 /// Roles that what is desired names and the server does not have.
-async fn missing_roles(session: &Session, touched: &[Address], input: &Input<'_>) -> Result<Vec<Finding>> {
+async fn missing_roles(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
     let mut named: Vec<(String, &Address)> = Vec::new();
     for address in touched {
         if let Some(node) = input.desired.get(address) {

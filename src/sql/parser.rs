@@ -36,6 +36,26 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Mistake> {
         .collect())
 }
 
+/// A statement without the values in it: what stands for each is `?`. One that is no SQL is left out.
+pub fn without_values(statement: &str) -> String {
+    let Ok(tokens) = tokens(statement) else { return "?".into() };
+    let is_value = |text: &str| {
+        let quoted = ["'", "e'", "b'", "x'", "n'", "u&'", "$"]
+            .iter()
+            .any(|start| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)));
+        quoted || text.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let mut text = String::with_capacity(statement.len());
+    let mut at = 0;
+    for token in tokens.iter().filter(|token| is_value(token.text)) {
+        text.push_str(statement.get(at..token.start).unwrap_or_default());
+        text.push('?');
+        at = token.end;
+    }
+    text.push_str(statement.get(at..).unwrap_or_default());
+    text
+}
+
 /// Whether a statement parses. A tree too deep for the parse tree's reader counts as valid: the
 /// server decides.
 pub fn syntax(statement: &str) -> Result<(), Mistake> {

@@ -10,6 +10,7 @@ use pgplumb::decide;
 use pgplumb::drift::Drift;
 use pgplumb::engine::{self, Choices};
 use pgplumb::plan::{self, not_allowed, Plan};
+use pgplumb::rehearsal::{rehearse, Subject};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,6 +34,8 @@ pub type Rows = BTreeMap<String, Vec<BTreeMap<String, serde_json::Value>>>;
 pub struct Compared {
     pub plan: Plan,
     pub drift: Drift,
+    /// Where what was announced is not what the rehearsal measured.
+    pub corrections: Vec<String>,
 }
 
 impl Database<'_> {
@@ -86,6 +89,15 @@ impl Database<'_> {
 
     /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.
     pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
+        self.planned(declaration, allow, true).await
+    }
+
+    /// The same without a rehearsal: to see whether anything is to be done.
+    pub async fn compare(&self, declaration: &Path) -> Result<Compared, String> {
+        self.planned(declaration, &[], false).await
+    }
+
+    async fn planned(&self, declaration: &Path, allow: &[String], rehearsed: bool) -> Result<Compared, String> {
         let place = Place::Server(Box::new(self.server.target("postgres")));
         let words = |error: pgplumb::error::Error| error.to_string();
         let target = self.target();
@@ -102,10 +114,17 @@ impl Database<'_> {
         let wanted = engine::wanted(&desired);
         let live = engine::live(&session, &wanted, true).await.map_err(words)?;
         decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
-        let plan = plan::make(&session, &live, &desired.model, &wanted, allow).await.map_err(words)?;
+        let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
         session.release().await.map_err(words)?;
+        let mut corrections = Vec::new();
+        if rehearsed {
+            let subject = Subject { live: &live, desired: &desired.model, wanted: &wanted };
+            let findings = rehearse(&choices.scratch, choices.env, &subject, &mut draft, &|_| {}).await;
+            corrections = findings.map_err(words)?.corrections;
+        }
+        let plan = draft.seal(allow).map_err(words)?;
         let drift = Drift::of(&live, &desired.model, &[], session.major);
-        Ok(Compared { plan, drift })
+        Ok(Compared { plan, drift, corrections })
     }
 
     pub async fn apply(&self, plan: &Plan) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use super::{ColumnSpec, Generated, Identity};
 use crate::kinds::relation::{relation, table_of};
-use crate::kinds::row_security;
+use crate::kinds::{domain, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 use crate::model::{Address, Node};
 use crate::sql::{literal, Ident};
@@ -215,7 +215,7 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     }
     if retyped {
         let rewrites = live && !stays_as_it_is(&old.ty, ty);
-        changes.push(rewriting(retype(node, new, old), rewrites).hazard_if(
+        changes.push(rewriting(retype(node, new, old, scope), rewrites).hazard_if(
             live && rewrites,
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
@@ -286,7 +286,7 @@ fn table_name(node: &Node) -> String {
     node.address.parent().map_or_else(String::new, |t| t.name().to_owned())
 }
 
-fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec) -> Change {
+fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Change {
     let column = Ident(node.address.name());
     let collation = new.collation.as_ref().map(|c| format!(" COLLATE {c}")).unwrap_or_default();
     let convert = node.hints.as_ref().and_then(|h| h.convert.clone());
@@ -299,7 +299,9 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec) -> Change {
             format!("{column}::text::{}", new.ty)
         }
     });
-    locked(format!("{} TYPE {}{collation} USING ({using})", alter_column(node), new.ty), node)
+    let mut change = locked(format!("{} TYPE {}{collation} USING ({using})", alter_column(node), new.ty), node);
+    change.on.extend(foreign_key::partners(&node.address, scope));
+    change
 }
 
 /// Types outside pg_catalog are printed with their schema.
@@ -427,6 +429,7 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     let column = Ident(node.address.name()).to_string();
     let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
     let array = new.ty.ends_with("[]");
+    let rewrites = live && (array || !domain::keeps_values(below, scope));
     let labels = scope.desired.get(below).and_then(|n| n.hints.as_ref()).map(|h| h.labels.clone()).unwrap_or_default();
     let using = if array {
         let mut text = format!("{column}::text[]");
@@ -445,7 +448,7 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
         changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
     }
     changes.push(
-        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), live).hazard_if(
+        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), rewrites).hazard_if(
             live,
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",

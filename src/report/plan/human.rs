@@ -4,7 +4,7 @@ use super::super::difference::{likeness, whole};
 use super::super::name::split;
 use super::super::paint::{Paint, Tone};
 use super::super::text::{count, line, lines};
-use super::review::{flags, locks, meaning, numbered, one_way, ranges, risks, title, Counts, Numbered};
+use super::review::{flags, locks, meaning, numbered, one_way, ranges, rehearsal, risks, title, Counts, Numbered};
 use super::Way;
 use crate::plan::{Batch, Finding, Plan, Step};
 use std::fmt::Write;
@@ -30,6 +30,9 @@ pub fn text(plan: &Plan, way: Way, color: bool) -> String {
         let counts = Counts::of(plan);
         let title = paint.raw(Tone::Title, &format!("{}:", way.title()));
         let _ = writeln!(out, "{title} {} on {database}.", counts.sentence());
+    }
+    if let Some((done, words)) = rehearsal(plan) {
+        let _ = writeln!(out, "{}.", paint.line(if done { Tone::Faint } else { Tone::Warning }, &words));
     }
     weigh(&mut out, plan, way, paint);
     out

@@ -2,7 +2,7 @@
 
 use super::super::name::split;
 use super::super::text::{block, cell, code, count, lines, prose};
-use super::review::{flags, locks, meaning, numbered, one_way, ranges, risks, title, Counts};
+use super::review::{flags, locks, meaning, numbered, one_way, ranges, rehearsal, risks, title, Counts};
 use super::sql::heading;
 use super::Way;
 use crate::plan::{Finding, Plan};
@@ -20,7 +20,8 @@ pub fn text(plan: &Plan, way: Way) -> String {
     if plan.is_empty() {
         let _ = writeln!(out, "## In agreement\n\nNothing to do on {on}.");
     } else {
-        let _ = writeln!(out, "## {}: {}\n\nOn {on}.\n", way.title(), Counts::of(plan).sentence());
+        let tried = rehearsal(plan).map(|(_, words)| format!(" {}.", prose(&words))).unwrap_or_default();
+        let _ = writeln!(out, "## {}: {}\n\nOn {on}.{tried}\n", way.title(), Counts::of(plan).sentence());
         summary(&mut out, plan);
     }
     weigh(&mut out, plan, way);

@@ -2,7 +2,7 @@
 
 use super::super::text::{count, shell};
 use crate::kinds::{Hazard, Lock};
-use crate::plan::{Batch, Plan, Step};
+use crate::plan::{Batch, Plan, Rehearsal, Rehearsed, Step};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -119,6 +119,19 @@ pub fn flags(plan: &Plan) -> Vec<String> {
     plan.not_allowed().iter().map(option).collect()
 }
 
+/// Whether it was tried in scratch, and how, in a sentence; None where there is nothing to try.
+pub fn rehearsal(plan: &Plan) -> Option<(bool, String)> {
+    if plan.is_empty() {
+        return None;
+    }
+    if let Some(why) = plan.why_not_rehearsed() {
+        return Some((false, format!("Not rehearsed: {why}")));
+    }
+    let Some(Rehearsed::On(Rehearsal { server, rows, notes })) = &plan.rehearsed else { return None };
+    let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+    Some((true, format!("Rehearsed on {server} with {}{notes}", count(*rows, "made-up row"))))
+}
+
 /// The strongest lock on one live relation.
 #[derive(Debug, Serialize)]
 pub struct Locked {
@@ -178,14 +191,9 @@ pub fn one_way(plan: &Plan) -> Vec<OneWay> {
     list
 }
 
-/// Whether a batch runs statement by statement.
-pub fn outside_transaction(batch: &Batch) -> bool {
-    batch.steps.iter().flat_map(|s| &s.hazards).any(|n| n.hazard == Hazard::NotInTransaction)
-}
-
 /// `Transaction 1 of 3`.
 pub fn title(batch: &Batch, at: usize, total: usize) -> String {
-    if outside_transaction(batch) {
+    if batch.outside_transaction() {
         format!("Part {} of {total}, outside a transaction", at + 1)
     } else {
         format!("Transaction {} of {total}", at + 1)

@@ -1,9 +1,9 @@
 //! A plan as a psql script.
 
 use super::super::text::{count, is_plain, line, lines};
-use super::review::{flags, numbered, outside_transaction, title, Counts, Numbered};
+use super::review::{flags, numbered, rehearsal, title, Counts, Numbered};
 use super::Way;
-use crate::plan::{Plan, Step, TableLock};
+use crate::plan::{Plan, Step};
 use std::fmt::Write;
 
 /// What `apply` sets on its session and statements may rely on.
@@ -32,6 +32,9 @@ pub fn text(plan: &Plan, way: Way) -> String {
         line(&target.server)
     );
     let _ = writeln!(out, "-- `{}` checks under its locks that the plan still fits; this script does not.", way.runs());
+    if let Some((_, words)) = rehearsal(plan) {
+        let _ = writeln!(out, "-- {}.", line(&words));
+    }
     let missing = flags(plan);
     if !missing.is_empty() {
         let _ = writeln!(out, "-- {} not allowed yet:", count(missing.len(), "hazard"));
@@ -45,11 +48,11 @@ pub fn text(plan: &Plan, way: Way) -> String {
     out.push_str(SETTINGS);
     let total = plan.batches.len();
     for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
-        let within = !outside_transaction(batch);
+        let within = !batch.outside_transaction();
         let _ = writeln!(out, "\n-- {}", title(batch, n, total));
         out.push_str(if within { "BEGIN;\n" } else { "" });
-        for TableLock { table, mode } in &batch.locks {
-            let _ = writeln!(out, "LOCK TABLE {table} IN {} MODE;", mode.sql());
+        for lock in &batch.locks {
+            let _ = writeln!(out, "{};", lock.sql());
         }
         steps.iter().for_each(|step| statements(&mut out, step, way));
         out.push_str(if within { "\nCOMMIT;\n" } else { "" });

@@ -14,6 +14,8 @@ pub struct Expect {
     pub needs: Vec<String>,
     /// A text of the error that planning ends with.
     pub refuses: Option<String>,
+    /// A text of the reason why the plan cannot be rehearsed.
+    pub not_rehearsed: Option<String>,
     /// The hazards that need leave, no more and no less: `data_loss:table public.x`.
     pub hazards: Vec<String>,
     /// Texts of the plan's statements and hazards.

@@ -9,7 +9,7 @@
 
 use super::expect::Expect;
 use super::Case;
-use crate::support::database::{Database, Rows};
+use crate::support::database::{Compared, Database, Rows};
 use crate::support::dump::Dump;
 use crate::support::server::Server;
 use pgplumb::plan::Plan;
@@ -36,7 +36,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
 
     let planned = database.plan(&declaration, &[]).await;
     let plan = match (planned, &expect.refuses) {
-        (Ok(compared), None) => compared.plan,
+        (Ok(compared), None) => check_rehearsal(compared, expect)?,
         (Err(why), Some(text)) if why.contains(text) => return Ok(()),
         (Ok(compared), Some(text)) => {
             return Err(format!("planning was to end with `{text}`:\n{}", words(&compared.plan)))
@@ -93,6 +93,24 @@ fn stage(name: &'static str) -> impl Fn(String) -> String {
     move |why| format!("{name}: {why}")
 }
 
+/// The plan was rehearsed, unless that is not to be; what the kinds announce is what was measured.
+fn check_rehearsal(compared: Compared, expect: &Expect) -> Result<Plan, String> {
+    let Compared { plan, drift: _, corrections } = compared;
+    match (plan.why_not_rehearsed(), &expect.not_rehearsed) {
+        (None, None) => {}
+        (Some(why), Some(text)) if why.contains(text) => {}
+        (why, text) => return Err(format!("not rehearsed because of {why:?}, not {text:?}:\n{}", words(&plan))),
+    }
+    if !corrections.is_empty() {
+        return Err(format!(
+            "what was measured is not what was announced:\n  {}\n{}",
+            corrections.join("\n  "),
+            words(&plan)
+        ));
+    }
+    Ok(plan)
+}
+
 /// The hazards that need leave, and texts of the plan.
 fn check_plan(plan: &Plan, expect: &Expect) -> Checked {
     let words = words(plan);
@@ -128,7 +146,7 @@ async fn allowed(database: &Database<'_>, declaration: &Path, plan: &Plan) -> Re
 
 /// Nothing is left to do.
 async fn settled(database: &Database<'_>, declaration: &Path) -> Checked {
-    let again = database.plan(declaration, &[]).await.map_err(stage("planning again"))?;
+    let again = database.compare(declaration).await.map_err(stage("planning again"))?;
     if !again.plan.is_empty() {
         return Err(format!("the second plan is not empty:\n{}", words(&again.plan)));
     }
@@ -143,7 +161,7 @@ async fn build_reference(reference: &Database<'_>, declaration: &Path, after: Op
     if let Some(sql) = after {
         return reference.psql(sql).map(drop).map_err(stage("after.sql"));
     }
-    let planned = reference.plan(declaration, &[]).await.map_err(stage("planning for an empty database"))?.plan;
+    let planned = reference.compare(declaration).await.map_err(stage("planning for an empty database"))?.plan;
     let plan = match planned.not_allowed().is_empty() {
         true => planned,
         false => allowed(reference, declaration, &planned).await.map_err(stage("planning for an empty database"))?,
@@ -188,7 +206,7 @@ async fn way_back(
         rows.iter_mut().for_each(|row| row.retain(|column, _| kept(column)));
     }
     check_rows(&before, &now, &same_names).map_err(stage("rows after the way back"))?;
-    let again = database.plan(declaration, &[]).await.map_err(stage("planning after the way back"))?;
+    let again = database.compare(declaration).await.map_err(stage("planning after the way back"))?;
     match again.plan.is_empty() == expect.undo_agrees {
         true => Ok(()),
         false => Err(format!("after the way back this is planned:\n{}", words(&again.plan))),

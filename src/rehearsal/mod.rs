@@ -1,0 +1,167 @@
+//! The rehearsal of a plan, before anyone sees it.
+//!
+//! The part of the actual state that the plan has to do with is rebuilt in scratch, with a few made-up rows where
+//! such can be found. There the plan is run as `apply` runs it, and its way back; the result must be what is
+//! desired, and then what was there before. A second run, step by step, measures what the plan says of locks and
+//! rewrites. A plan that fails is a defect of this program: it is reported and never becomes a file.
+//!
+//! - `part`: what is rebuilt; `stage`: the database it is rebuilt in; `rows`, `values`: rows for it;
+//! - `trial`: the run there and back; `verdict`: whether it led where it should;
+//! - `measure`: what each step locks and writes anew;
+//! - `failure`: the report.
+//!
+//! What cannot be tried (no server, something that is not managed and so not rebuilt) makes a plan that says so.
+
+mod failure;
+mod measure;
+mod part;
+mod rows;
+mod stage;
+mod trial;
+mod values;
+mod verdict;
+
+use crate::catalog::{Live, Wanted};
+use crate::compile::{Place, Scratch};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::plan::{Draft, Rehearsal, Rehearsed};
+use failure::Failure;
+use part::Part;
+use rows::Fill;
+use std::time::Instant;
+
+/// What a plan was made from.
+pub struct Subject<'a> {
+    pub live: &'a Live,
+    pub desired: &'a Model,
+    pub wanted: &'a Wanted,
+}
+
+/// What a rehearsal found out besides what it wrote into the plan.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Where the kinds announce another lock or rewrite than was measured: mistakes of theirs, which the plan does
+    /// not repeat.
+    pub corrections: Vec<String>,
+}
+
+/// Why a trial ended early.
+enum Stop {
+    /// It cannot be tried, and that says nothing about the plan.
+    Unable(String),
+    /// The made-up rows are not what the plan is for.
+    Refused(String),
+    Failed(Box<Failure>),
+}
+
+type Tried<T> = std::result::Result<T, Stop>;
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Unable(error.to_string())
+    }
+}
+
+impl From<tokio_postgres::Error> for Stop {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// Rehearses a plan in a scratch of its own; one that cannot be had is noted in the plan.
+///
+/// # Errors
+/// The plan failed, with a report.
+pub async fn rehearse(
+    place: &Place,
+    env: &dyn Fn(&str) -> Option<String>,
+    subject: &Subject<'_>,
+    draft: &mut Draft,
+    progress: &dyn Fn(&str),
+) -> Result<Findings> {
+    if draft.plan.is_empty() {
+        return Ok(Findings::default());
+    }
+    let part = Part::of(subject, draft);
+    let extensions: Vec<String> = part.extensions.iter().cloned().collect();
+    match Scratch::open(place, draft.plan.reads.major, &extensions, env).await {
+        Ok(mut scratch) => {
+            progress(&format!("rehearsing on {}", scratch.words));
+            let result = within(&mut scratch, subject, &part, draft, progress).await;
+            // What is left of it goes later: a plan is not worse for it.
+            let _ = scratch.close().await;
+            result
+        }
+        Err(error) => {
+            draft.plan.untried(&error.to_string());
+            Ok(Findings::default())
+        }
+    }
+}
+
+/// Rehearses a plan in a scratch that is open already.
+///
+/// # Errors
+/// The plan failed, with a report.
+pub async fn rehearse_in(
+    scratch: &mut Scratch,
+    subject: &Subject<'_>,
+    draft: &mut Draft,
+    progress: &dyn Fn(&str),
+) -> Result<Findings> {
+    if draft.plan.is_empty() {
+        return Ok(Findings::default());
+    }
+    let part = Part::of(subject, draft);
+    within(scratch, subject, &part, draft, progress).await
+}
+
+async fn within(
+    scratch: &mut Scratch,
+    subject: &Subject<'_>,
+    part: &Part,
+    draft: &mut Draft,
+    progress: &dyn Fn(&str),
+) -> Result<Findings> {
+    let started = Instant::now();
+    let outcome = tries(scratch, subject, part, draft).await;
+    let took = started.elapsed().as_secs_f64();
+    match outcome {
+        Ok((rehearsal, measured)) => {
+            progress(&format!(
+                "rehearsed in {took:.2} s: {} things rebuilt, {} made-up rows",
+                part.model.nodes().len(),
+                rehearsal.rows
+            ));
+            draft.plan.rehearsed = Some(Rehearsed::On(rehearsal));
+            let corrections = measure::write_down(&mut draft.plan, &measured);
+            corrections.iter().for_each(|c| progress(&format!("measured: {c}")));
+            Ok(Findings { corrections })
+        }
+        Err(Stop::Unable(why) | Stop::Refused(why)) => {
+            draft.plan.untried(&why);
+            Ok(Findings::default())
+        }
+        Err(Stop::Failed(failure)) => Err(failure.report(&draft.plan)),
+    }
+}
+
+/// With rows of all sorts; where the plan refuses them, as it may, with fewer.
+async fn tries(
+    scratch: &mut Scratch,
+    subject: &Subject<'_>,
+    part: &Part,
+    draft: &Draft,
+) -> Tried<(Rehearsal, measure::Measured)> {
+    let (role, missing) = stage::roles(scratch, part, &subject.live.surroundings).await?;
+    let part = &part.without(&missing, draft)?;
+    let mut refused = String::new();
+    for fill in [Fill::WithNulls, Fill::Complete, Fill::Bare] {
+        match trial::run(scratch, &role, subject, part, draft, fill).await {
+            Err(Stop::Refused(why)) => refused = why,
+            outcome => return outcome,
+        }
+    }
+    Err(Stop::Unable(refused))
+}
