@@ -124,7 +124,11 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
             let about =
                 other.address.is_within(&node.address) || other.needs.iter().any(|need| need.is_within(&node.address));
             let name = other.address.name().replace(node.address.name(), was);
-            if other.address != node.address && about && name != other.address.name() && other.hints.is_none() {
+            if other.address != node.address
+                && about
+                && name != other.address.name()
+                && other.hints.as_ref().is_none_or(|h| h.was.is_none())
+            {
                 following.extend(rename(model, &other.address, &other.address.renamed(&name)));
             }
         }
