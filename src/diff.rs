@@ -49,7 +49,7 @@ pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
 
 /// Whether the live spec is the desired one, or becomes it when each text in it that the server also
 /// prints for the desired thing is taken for that.
-fn same_spec(actual: &Node, desired: &Node) -> bool {
+pub fn same_spec(actual: &Node, desired: &Node) -> bool {
     if actual.spec == desired.spec {
         return true;
     }

@@ -216,6 +216,7 @@ impl Reader<'_> {
         }
         let mut node = Node::new(address.clone(), found.spec);
         node.order = found.order;
+        node.hints = kind.state(row)?.map(Box::new);
         let acl: Option<&str> = row.try_get(4)?;
         let has_owner = kind.facets().contains(&Facet::Owner);
         let owner: Option<u32> = row.try_get(3)?;

@@ -6,7 +6,7 @@ use crate::catalog::{Session, Surroundings, Unmanaged};
 use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::{self, Draft};
-use crate::model::{Address, Model, Node, Spec};
+use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::plan::{self, Input};
 use crate::sql::Ident;
 use serde_json::Value;
@@ -38,7 +38,9 @@ pub(super) fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
 
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
 pub(super) fn bare(node: &Node) -> Node {
-    Node { owner: None, comment: None, grants: None, hints: None, ..node.clone() }
+    let hints = node.hints.as_ref().filter(|hints| hints.without_data);
+    let hints = hints.map(|_| Box::new(Hints { without_data: true, ..Hints::default() }));
+    Node { owner: None, comment: None, grants: None, hints, ..node.clone() }
 }
 
 /// A line comment at the end of a fragment must not swallow what stands behind it.

@@ -358,6 +358,16 @@ impl Kind for Domain {
         Some(Change::new(format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to)), Lock::None, &[]))
     }
 
+    fn moved(&self, node: &Node, from: &Address, major: u32) -> Option<Spec> {
+        let mut spec: DomainSpec = node.spec.read().ok()?;
+        // Its NOT NULL has a name of its own from 17 on, which stays what it was.
+        if spec.not_null && major >= 17 {
+            let kept = spec.not_null_constraint(from.name());
+            spec.not_null_name = (kept != derive(node.address.name(), "", "not_null", &|_| false)).then_some(kept);
+        }
+        Some(Spec::of(&spec))
+    }
+
     fn early(&self, node: &Node) -> Option<Node> {
         // Functions in a check or default may take the domain as an argument.
         let mut spec: DomainSpec = node.spec.read().ok()?;

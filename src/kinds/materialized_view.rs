@@ -1,5 +1,5 @@
 //! Materialized views (manual, CREATE MATERIALIZED VIEW). Their rows are derived: nothing is lost with them
-//! but the time it takes to fill them again.
+//! but the time it takes to fill them again. Whether they are filled is no part of the schema.
 
 use super::query::{Body, Written};
 use super::relation::relation;
@@ -21,8 +21,6 @@ pub struct MaterializedViewSpec {
     /// Table access method; None is heap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// Whether it has been filled; it cannot be read before.
-    pub populated: bool,
 }
 
 static FORM: Form = Form::Record(&[
@@ -32,8 +30,14 @@ static FORM: Form = Form::Record(&[
     query::COLUMNS,
     Key { name: "with", form: Form::Map(&Form::Text), doc: "Storage parameters, such as fillfactor." },
     Key { name: "method", form: Form::Name, doc: "Table access method." },
-    Key { name: "with_data", form: Form::Flag, doc: "Whether it is filled; true if absent." },
+    Key { name: "with_data", form: Form::Flag, doc: "Whether it is filled when it is created; true if absent." },
 ]);
+
+/// Whether it has no rows yet, and so cannot be read. That is state: a refresh or a new declaration changes nothing
+/// that is compared.
+fn is_empty(node: &Node) -> bool {
+    node.hints.as_ref().is_some_and(|hints| hints.without_data)
+}
 
 impl Kind for MaterializedView {
     fn name(&self) -> &'static str {
@@ -61,13 +65,16 @@ impl Kind for MaterializedView {
             body: written.body.clone(),
             with,
             method: yaml.text("method").map(|s| s.text.clone()),
-            populated: yaml.text("with_data").is_none() || yaml.flag("with_data"),
         };
-        written.fragments(yaml, out.add(address, &spec, &name.pos));
+        let draft = out.add(address, &spec, &name.pos);
+        written.fragments(yaml, draft);
+        if yaml.text("with_data").is_some() && !yaml.flag("with_data") {
+            draft.hints().without_data = true;
+        }
     }
 
     fn write(&self, node: &Node, _model: &Model) -> Option<Value> {
-        let MaterializedViewSpec { body, with, method, populated } = node.spec.read().ok()?;
+        let MaterializedViewSpec { body, with, method } = node.spec.read().ok()?;
         let mut yaml = serde_yaml::Mapping::new();
         body.write(&mut yaml);
         if !with.is_empty() {
@@ -76,7 +83,7 @@ impl Kind for MaterializedView {
         if let Some(method) = method {
             yaml.insert("method".into(), method.into());
         }
-        if !populated {
+        if is_empty(node) {
             yaml.insert("with_data".into(), false.into());
         }
         Some(Value::Mapping(yaml))
@@ -97,10 +104,14 @@ impl Kind for MaterializedView {
             body: Body::from_row(row, at + 1)?,
             with: with.unwrap_or_default(),
             method: row.try_get(at + 5)?,
-            populated: row.try_get(at + 6)?,
         };
         spec.with.sort();
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+    }
+
+    fn state(&self, row: &Row) -> Result<Option<Hints>> {
+        let populated: bool = row.try_get(Catalog::FIRST + 6)?;
+        Ok((!populated).then(|| Hints { without_data: true, ..Hints::default() }))
     }
 
     fn phrase(&self, node: &Node) -> String {
@@ -109,7 +120,10 @@ impl Kind for MaterializedView {
 
     fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<MaterializedViewSpec>() else { return Vec::new() };
-        let MaterializedViewSpec { body, with, method, populated } = &spec;
+        let MaterializedViewSpec { body, with, method } = &spec;
+        // One that takes the place of a filled one is filled, whatever was wanted of a new one.
+        let live = scope.actual.get(&node.address);
+        let populated = !is_empty(node) || live.is_some_and(|live| !is_empty(live));
         let mut sql = format!("CREATE MATERIALIZED VIEW {}", body.named(&node.address));
         if let Some(method) = method {
             sql.push_str(&format!(" USING {}", Ident(method)));
@@ -117,7 +131,7 @@ impl Kind for MaterializedView {
         if !with.is_empty() {
             sql.push_str(&format!(" WITH ({})", table::sql_parameters(with)));
         }
-        sql.push_str(&format!(" AS\n{}\nWITH {}DATA", body.query, if *populated { "" } else { "NO " }));
+        sql.push_str(&format!(" AS\n{}\nWITH {}DATA", body.query, if populated { "" } else { "NO " }));
         let anew = scope.has_rows(&node.address);
         let change = Change::new(sql, Lock::None, &[])
             .hazard_if(anew, Hazard::Rewrites, "its rows are computed anew")
@@ -136,22 +150,15 @@ impl Kind for MaterializedView {
         let (Ok(a), Ok(b)) = (old.spec.read::<MaterializedViewSpec>(), new.spec.read::<MaterializedViewSpec>()) else {
             return Alter::Replace;
         };
-        let MaterializedViewSpec { body, with, method, populated } = &b;
+        let MaterializedViewSpec { body, with, method } = &b;
         if body.query != a.body.query || body.columns != a.body.columns || *method != a.method {
             return Alter::Replace;
         }
         let on = std::slice::from_ref(&new.address);
-        let mut changes: Vec<Change> = table::parameter_changes(&a.with, with)
+        let changes = table::parameter_changes(&a.with, with)
             .into_iter()
-            .map(|words| Change::new(format!("ALTER {} {words}", self.phrase(new)), Lock::ShareUpdateExclusive, on))
-            .collect();
-        if *populated != a.populated {
-            let data = if *populated { "" } else { " WITH NO DATA" };
-            let sql = format!("REFRESH MATERIALIZED VIEW {}{data}", relation(&new.address));
-            let change = Change::new(sql, Lock::AccessExclusive, on);
-            changes.push(change.hazard_if(!populated, Hazard::BlocksReads, "nobody can read it until it is refreshed"));
-        }
-        Alter::InPlace(changes)
+            .map(|words| Change::new(format!("ALTER {} {words}", self.phrase(new)), Lock::ShareUpdateExclusive, on));
+        Alter::InPlace(changes.collect())
     }
 
     fn rename(&self, node: &Node, to: &str) -> Option<Change> {

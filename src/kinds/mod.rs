@@ -45,7 +45,7 @@ pub use form::{Form, Key};
 pub use registry::{child_sections, find, kind_of, kind_of_path, rank, roles, KINDS};
 
 use crate::error::Result;
-use crate::model::{Address, Model, Node, Spec};
+use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::yaml::{Scalar, Yaml};
 use serde_yaml::Value;
 use tokio_postgres::Row;
@@ -179,6 +179,12 @@ pub trait Kind: Sync {
 
     /// One row of the catalog query.
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found>;
+
+    /// What a row of the catalog query tells of its state, which no declaration compares with.
+    fn state(&self, row: &Row) -> Result<Option<Hints>> {
+        let _ = row;
+        Ok(None)
+    }
 
     /// The SQL phrase that names it in ALTER, DROP and COMMENT ON: `TABLE app.orders`.
     fn phrase(&self, node: &Node) -> String;

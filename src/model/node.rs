@@ -51,7 +51,7 @@ pub struct Node {
     pub old_prints: Vec<(String, String)>,
 }
 
-/// What a declaration says about the way from an older state.
+/// What a declaration says about the way from an older state, and what is state in a live thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hints {
@@ -67,6 +67,9 @@ pub struct Hints {
     /// For enums: old label to new label.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub labels: std::collections::BTreeMap<String, String>,
+    /// For materialized views: created without rows; of a live one, that it has none now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_data: bool,
 }
 
 impl Node {

@@ -9,7 +9,7 @@ use super::rename::{moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::{facet, Change, Hazard, Lock, Scope};
-use crate::model::{Address, Model, Node};
+use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -268,9 +268,13 @@ fn merged(old: Option<&Node>, new: &Node, anew: bool) -> Node {
     if let Some(old) = old.filter(|_| !anew) {
         node.order = old.order;
     }
-    // What became of labels is asked again on the way back.
-    let labels = node.hints.take().map(|hints| hints.labels).filter(|labels| !labels.is_empty());
-    node.hints = labels.map(|labels| Box::new(crate::model::Hints { labels, ..crate::model::Hints::default() }));
+    // What became of labels is asked again on the way back, and so is whether there are rows.
+    let hints = node.hints.take().map(|hints| Hints {
+        labels: hints.labels,
+        without_data: hints.without_data,
+        ..Hints::default()
+    });
+    node.hints = hints.filter(|hints| *hints != Hints::default()).map(Box::new);
     node
 }
 

@@ -1,6 +1,7 @@
-//! Renames: declared by `was`, never guessed. Names that carry the old name of a renamed table or column
-//! (keys, sequences, stamped indexes) follow.
+//! Renames: declared by `was`, never guessed. Names of what belongs to a renamed table or column (keys, sequences,
+//! stamped indexes) follow.
 
+use crate::diff::same_spec;
 use crate::kinds::{self, Change};
 use crate::model::{Address, Model, Node};
 use std::borrow::Cow;
@@ -43,22 +44,58 @@ fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
     Some(Rename { from: from.clone(), to: to.clone(), up })
 }
 
-/// Live things below or about the renamed one whose name, with the new name in it, is a declared one
-/// that is not there yet.
+/// Live things below or about the renamed one that are declared under another name: one that has the new name in
+/// the stead of the old one, or else, as derived names are cut and numbered, one that says the very same.
 fn followers(model: &Model, desired: &Model, renamed: &Address, old: &str, new: &str) -> Vec<(Address, Address)> {
     let relation = kinds::relation::table_of(renamed).pop().unwrap_or_else(|| renamed.clone());
-    let about =
-        |node: &Node| node.address.is_within(&relation) || node.needs.iter().any(|need| need.is_within(renamed));
-    model
+    let below = |node: &Node| node.address.is_within(&relation);
+    let about = |node: &Node| below(node) || node.needs.iter().any(|need| need.is_within(renamed));
+    let mut found: Vec<(Address, Address)> = Vec::new();
+    let live: Vec<&Node> = model
         .nodes()
         .iter()
         .filter(|node| node.address != *renamed && about(node) && desired.get(&node.address).is_none())
-        .filter_map(|node| {
-            let to = node.address.renamed(&node.address.name().replace(old, new));
-            let wanted = to != node.address && desired.get(&to).is_some() && model.get(&to).is_none();
-            wanted.then(|| (node.address.clone(), to))
-        })
-        .collect()
+        .collect();
+    let free = |to: &Address, found: &[(Address, Address)]| {
+        desired.get(to).is_some() && model.get(to).is_none() && !found.iter().any(|(_, taken)| taken == to)
+    };
+    for node in &live {
+        let mut named = replacements(node.address.name(), old, new).into_iter().map(|name| node.address.renamed(&name));
+        if let Some(to) = named.find(|to| free(to, &found)) {
+            found.push((node.address.clone(), to));
+        }
+    }
+    // What only depends on it has a name of its own.
+    let own = |node: &&&Node| below(node) || kinds::kind_of(&node.address).follows_owner(node);
+    let rest: Vec<&Node> =
+        live.iter().filter(own).copied().filter(|n| !found.iter().any(|(f, _)| *f == n.address)).collect();
+    for node in &rest {
+        let twin = |other: &&Node| {
+            other.address.kind() == node.address.kind()
+                && other.address.parent() == node.address.parent()
+                && same_under_old_names(node, other)
+        };
+        let mut twins = desired.nodes().iter().filter(twin).filter(|other| free(&other.address, &[]));
+        let (Some(to), None) = (twins.next(), twins.next()) else { continue };
+        let alone = rest.iter().filter(|other| same_under_old_names(other, to)).count() == 1;
+        if alone && free(&to.address, &found) {
+            found.push((node.address.clone(), to.address.clone()));
+        }
+    }
+    found
+}
+
+/// The name with the new part in the stead of the old one: everywhere, or else in one place.
+fn replacements(name: &str, old: &str, new: &str) -> Vec<String> {
+    let one = name.match_indices(old).map(|(at, _)| format!("{}{new}{}", &name[..at], &name[at + old.len()..]));
+    std::iter::once(name.replace(old, new)).chain(one).filter(|now| now != name).collect()
+}
+
+/// Whether a live node says what the desired one does, as far as the server's prints tell before the renames.
+fn same_under_old_names(live: &Node, desired: &Node) -> bool {
+    let mut desired = desired.clone();
+    desired.prints.append(&mut desired.old_prints);
+    same_spec(live, &desired)
 }
 
 /// The desired model as it compares while renames are to be done: what the server prints under the old
@@ -87,7 +124,11 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
             let about =
                 other.address.is_within(&node.address) || other.needs.iter().any(|need| need.is_within(&node.address));
             let name = other.address.name().replace(node.address.name(), was);
-            if other.address != node.address && about && name != other.address.name() && other.hints.is_none() {
+            if other.address != node.address
+                && about
+                && name != other.address.name()
+                && other.hints.as_ref().is_none_or(|h| h.was.is_none())
+            {
                 following.extend(rename(model, &other.address, &other.address.renamed(&name)));
             }
         }
