@@ -41,7 +41,7 @@ fn sections() -> BTreeSet<&'static str> {
         .flat_map(|kind| kind.sections())
         .filter(|section| section.parent.is_empty())
         .map(|section| section.key);
-    of_kinds.chain(["schemas", "templates", "tenancy", "ignore", "owner", "postgres"]).collect()
+    of_kinds.chain(["schemas", "templates", "tenancy", "ignore", "owner", "postgres", "external"]).collect()
 }
 
 #[test]

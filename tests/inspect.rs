@@ -155,6 +155,16 @@ fn declarations_fit_the_json_schema() {
             validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{name}: {}", errors.join("\n"));
     };
+    let others = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/external");
+    for case in std::fs::read_dir(others).expect("the cases").flatten().map(|e| e.path()) {
+        let [declared, external] =
+            ["schema.yaml", "external.yaml"].map(|name| std::fs::read_to_string(case.join(name)).unwrap_or_default());
+        assert_fits(&case.display().to_string(), &format!("{declared}{external}"));
+    }
+    for wrong in ["external: { tabels: {} }", "external: { tables: { b.t: { nosuch: 1 } } }", "external: { owner: x }"]
+    {
+        assert!(!validator.is_valid(&value(wrong)), "{wrong}");
+    }
     let systems = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
     let mut count = 0;
     for system in std::fs::read_dir(systems).expect("the systems").flatten() {
