@@ -53,7 +53,11 @@ fn has(ran: &Ran, status: i32, words: &[&str]) {
 #[test]
 fn without_scratch_nobody_knows() {
     let stage = compiled(BY_HAND, AS_PRINTED);
-    has(&without_scratch(&stage, &["drift"]), 1, &["Undecided", "check public.t.c", "scratch cannot be had", "1 undecided"]);
+    has(
+        &without_scratch(&stage, &["drift"]),
+        1,
+        &["Undecided", "check public.t.c", "scratch cannot be had", "1 undecided"],
+    );
     let json = told(&without_scratch(&stage, &["drift", "--format", "json"]));
     assert_eq!((&json["outcome"], &json["counts"]["undecided"]), (&"undecided".into(), &1.into()), "{json}");
     let open = &json["undecided"][0];
@@ -271,7 +275,8 @@ views:
     );
     let (path, ran) = stage.plan(&[]);
     ran.ok();
-    let plan: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(&path).expect("the plan")).expect("YAML");
+    let plan: serde_yaml::Value =
+        serde_yaml::from_str(&std::fs::read_to_string(&path).expect("the plan")).expect("YAML");
     assert_eq!(plan["summary"], "1 to rename", "{ran}");
     stage.apply(&path).ok();
     stage.agrees();

@@ -23,8 +23,9 @@ use crate::plan::rename::backwards;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
-/// Rounds until prints must have settled.
-const ROUNDS: usize = 4;
+/// Rounds until prints must have settled. Two do for nearly everything; a constructed array that is cast from type to
+/// type takes one for each cast, and nothing is known that never settles.
+const ROUNDS: usize = 16;
 
 /// Builds a declaration in scratch and reads it back. `progress` is told what is being done.
 ///
