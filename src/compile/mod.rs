@@ -32,8 +32,9 @@ use lock::Locked;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
-/// Rounds until prints must have settled.
-const ROUNDS: usize = 4;
+/// Rounds until prints must have settled. Two do for nearly everything; a constructed array that is cast from type to
+/// type takes one for each cast, and nothing is known that never settles.
+const ROUNDS: usize = 16;
 
 /// Compiles what an increment asks for, and puts it together with what stays. None if PostgreSQL gave something it made
 /// by itself the name of something that stays: then all has to be compiled together. `progress` is told what is done.

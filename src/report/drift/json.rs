@@ -39,8 +39,10 @@ struct Counts {
 
 #[derive(Serialize)]
 struct OneOpen<'a> {
-    #[serde(flatten)]
-    difference: OneDifference<'a>,
+    address: String,
+    at: String,
+    kind: &'a str,
+    fields: Vec<OneField<'a>>,
     why: &'a str,
 }
 
@@ -105,10 +107,7 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
         outcome,
         counts,
         differences: differences.iter().map(one).collect(),
-        undecided: undecided
-            .iter()
-            .map(|Open { difference, why }| OneOpen { difference: one(difference), why })
-            .collect(),
+        undecided: undecided.iter().map(one_open).collect(),
         not_checked,
         undeclared_grants: undeclared_grants
             .iter()
@@ -123,6 +122,11 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
             .collect(),
         not_managed,
     })
+}
+
+fn one_open(open: &Open) -> OneOpen<'_> {
+    let OneDifference { address, at, kind, change: _, fields, below: _, was: _ } = one(&open.difference);
+    OneOpen { address, at, kind, fields, why: &open.why }
 }
 
 fn one(difference: &Difference) -> OneDifference<'_> {

@@ -32,7 +32,8 @@ pub fn text(drift: &Drift, subject: &DriftSubject) -> String {
     if !drift.undecided.is_empty() {
         head(&mut out, UNDECIDED);
         for Open { difference, why } in &drift.undecided {
-            one(&mut out, difference, Some(&difference.address.to_string()));
+            let _ = writeln!(out, "- {}", code(&difference.address.to_string()));
+            write_fields(&mut out, &difference.fields);
             let _ = writeln!(out, "  {}", prose(why));
         }
     }
@@ -66,6 +67,10 @@ fn one(out: &mut String, difference: &Difference, below: Option<&str>) {
         let _ = write!(out, "; still has its former name, {}", code(&was.to_string()));
     }
     out.push('\n');
+    write_fields(out, fields);
+}
+
+fn write_fields(out: &mut String, fields: &[Field]) {
     let is_long = |f: &&Field| value::is_long(f.declared.as_ref(), f.live.as_ref());
     let short: Vec<&Field> = fields.iter().filter(|f| !is_long(f)).collect();
     if !short.is_empty() {
