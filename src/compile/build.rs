@@ -67,16 +67,17 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings) -> Result<Bu
     let session: &Session = room;
     let given = room.given().await?;
     session.client.batch_execute("BEGIN").await?;
-    for step in operations(&nodes, session.major)? {
-        if given.contains(&step.at) {
-            continue;
-        }
-        for sql in &step.sql {
-            session.client.batch_execute(sql).await.map_err(|e| {
-                Error::from(e)
-                    .while_(format!("building {} from its own print, `{sql}`", step.address))
-                    .with_hint("this is a defect of pgplumb: please report it with the declaration")
-            })?;
+    let mut steps = operations(&nodes, session.major)?;
+    steps.retain(|step| !given.contains(&step.at));
+    if !all_at_once(session, &steps, &|_| "''".to_owned()).await? {
+        for step in steps {
+            for sql in &step.sql {
+                session.client.batch_execute(sql).await.map_err(|e| {
+                    Error::from(e)
+                        .while_(format!("building {} from its own print, `{sql}`", step.address))
+                        .with_hint("this is a defect of pgplumb: please report it with the declaration")
+                })?;
+            }
         }
     }
     room.end(&later, settings, None).await
@@ -122,6 +123,11 @@ async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Re
     let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
     let mut waiting = operations(model, session.major)?;
     waiting.retain(|step| !given.contains(&step.at));
+    let home = |step: &plan::Step| by_path.get(&step.at).map_or("public", |d| d.node.address.schema());
+    // Most declarations hold no mistake.
+    if all_at_once(session, &waiting, &|step| search_path(home(step), settings)).await? {
+        return bodies(session, declaration).await;
+    }
     let mut done_before = usize::MAX;
     let mut refused = Vec::new();
     // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
@@ -130,8 +136,7 @@ async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Re
         done_before = waiting.len();
         refused.clear();
         for step in std::mem::take(&mut waiting) {
-            let home = by_path.get(&step.at).map_or("public", |d| d.node.address.schema());
-            if let Some((sql, error)) = run(session, &step, home, settings).await? {
+            if let Some((sql, error)) = run(session, &step, home(&step), settings).await? {
                 refused.push((sql, error));
                 waiting.push(step);
             }
@@ -148,6 +153,44 @@ async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Re
     }
     failures.extend(bodies(session, declaration).await?);
     Ok(failures)
+}
+
+/// Bytes of SQL that are sent in one go.
+const CHUNK: usize = 1 << 16;
+
+/// Runs the steps without a look at each, under the names that `path` says; whether nothing was refused. Otherwise nothing
+/// of them stays.
+async fn all_at_once(
+    session: &Session,
+    steps: &[plan::Step],
+    path: &dyn Fn(&plan::Step) -> String,
+) -> Result<bool> {
+    let mut chunks: Vec<String> = vec!["SAVEPOINT all_at_once;".to_owned()];
+    let mut under = String::new();
+    for step in steps {
+        if chunks.last().is_none_or(|chunk| chunk.len() > CHUNK) {
+            chunks.push(String::new());
+        }
+        let Some(chunk) = chunks.last_mut() else { continue };
+        let path = path(step);
+        if under != path {
+            chunk.push_str(&format!("SET LOCAL search_path = {path};"));
+            under = path;
+        }
+        // A comment at the end of a statement ends with its line.
+        step.sql.iter().for_each(|sql| chunk.extend([sql, "\n;"]));
+    }
+    for chunk in &chunks {
+        if let Err(error) = session.client.batch_execute(chunk).await {
+            if error.as_db_error().is_none() {
+                return Err(error.into());
+            }
+            session.client.batch_execute("ROLLBACK TO all_at_once; RELEASE all_at_once").await?;
+            return Ok(false);
+        }
+    }
+    session.client.batch_execute("RELEASE all_at_once").await?;
+    Ok(true)
 }
 
 /// What of a thing's parts makes its creation fail, where the server does not say: the one without which it

@@ -9,6 +9,7 @@
 
 mod build;
 pub mod closure;
+mod feed;
 mod increment;
 pub mod lock;
 mod mistakes;
@@ -28,6 +29,7 @@ use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
 use crate::plan::rename::backwards;
+use feed::{feed, Fed, Site};
 use lock::Locked;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -83,31 +85,16 @@ async fn build(
     scratch.surround(declaration, part);
     scratch.roles(&build::roles(part)).await?;
     progress(&format!("building {} things in scratch", part.nodes().len()));
-    let mut room = scratch.database().await?;
-    let mut built = build::drafts(&room, declaration, part).await?;
-    let mut last = read_back(&room, &wanted).await?;
-    not_brought_along(&declaration.drafts, &last)?;
-    let mut earlier = Vec::new();
-    loop {
-        progress(&format!("feeding prints back, round {}", earlier.len() + 1));
-        room = room.next(scratch, built).await?;
-        built = build::model(&room, &last, settings).await?;
-        let again = read_back(&room, &wanted).await?;
-        let settled = same_specs(&last, &again);
-        earlier.push(std::mem::replace(&mut last, again));
-        if settled {
-            break;
-        }
-        if earlier.len() == ROUNDS {
-            let moving = unsettled(earlier.last(), &last);
-            return Err(Error::new(format!("the server's print of {moving} changes each time it is fed back"))
-                .with_hint("write the expression another way"));
-        }
-    }
-    let mut nodes = finish(last, &earlier, declaration, kept, scratch.major());
+    let room = scratch.database().await?;
+    let built = build::drafts(&room, declaration, part).await?;
+    let printed = read_back(&room, &wanted).await?;
+    not_brought_along(&declaration.drafts, &printed)?;
+    let major = scratch.major();
+    let (site, fed) = feed(Site { scratch, room, built }, printed, part, &wanted, settings, progress).await?;
+    let mut nodes = finish(fed, declaration, kept, major);
     if nodes.iter().any(|l| l.node.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
-        room = room.next(scratch, built).await?;
+        let room = site.next().await?.room;
         let model = Model::new(nodes.iter().map(|l| l.node.clone()).collect());
         let mut prints = old_names(&room, &model, &wanted, settings).await?;
         for locked in &mut nodes {
@@ -185,25 +172,16 @@ async fn read_back(session: &catalog::Session, wanted: &Wanted) -> Result<Model>
     Ok(loaded.model)
 }
 
-fn same_specs(a: &Model, b: &Model) -> bool {
-    let pairs = || a.nodes().iter().zip(b.nodes());
-    a.nodes().len() == b.nodes().len() && pairs().all(|(a, b)| a.address == b.address && a.spec == b.spec)
-}
-
-fn unsettled(before: Option<&Model>, after: &Model) -> String {
-    let differs = |node: &&Node| before.and_then(|m| m.get(&node.address)).is_none_or(|old| old.spec != node.spec);
-    after.nodes().iter().filter(differs).map(|n| n.address.to_string()).collect::<Vec<_>>().join(", ")
-}
-
 /// Puts together what the server says and what only the declaration says: facets, hints, and where it stands.
-fn finish(last: Model, earlier: &[Model], declaration: &Declaration, kept: &[Locked], major: u32) -> Vec<Locked> {
+fn finish(fed: Fed, declaration: &Declaration, kept: &[Locked], major: u32) -> Vec<Locked> {
+    let Fed { model: last, earlier } = fed;
     let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let mut nodes: Vec<Locked> = Vec::with_capacity(last.nodes().len());
     for mut node in last.into_nodes() {
         let draft = drafts.get(&node.address).copied();
         let mut prints = Vec::new();
-        for old in earlier.iter().filter_map(|m| m.get(&node.address)).filter(|old| old.spec != node.spec) {
-            if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
+        for old in earlier.get(&node.address).into_iter().flatten() {
+            if let (Ok(a), Ok(b)) = (old.read(), node.spec.read()) {
                 pair(&a, &b, &mut prints);
             }
         }

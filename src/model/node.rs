@@ -114,6 +114,13 @@ impl Model {
         self.nodes.get(at)
     }
 
+    /// Gives a node another spec; nothing if there is none of that address.
+    pub fn respec(&mut self, address: &Address, spec: Spec) {
+        if let Ok(at) = self.nodes.binary_search_by(|n| n.address.cmp(address)) {
+            self.nodes[at].spec = spec;
+        }
+    }
+
     /// The node and all that stands below it.
     pub fn subtree<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Node> {
         let start = self.nodes.partition_point(|n| n.address < *address);
