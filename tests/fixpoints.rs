@@ -6,7 +6,7 @@
 //! one declaration and one database, so that a pair of spellings is one comparison. Besides the spellings of a
 //! case there is what the server printed, restored by `psql` from `pg_dump`, and what it printed of that.
 //!
-//! `CASE=text` runs only the cases whose name holds the text.
+//! `CASE=text` runs only the cases whose name holds the text; with `PGPLUMB_TEST_SHORT`, not everything is declared.
 
 mod support;
 
@@ -298,6 +298,10 @@ fn run(places: &[(String, Site)], major: u32) -> BTreeSet<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for (built_as, database) in [&built[0], &built[spellings], &built[spellings + 1]] {
         declared.push((format!("what is printed of {built_as}"), runtime.block_on(inspected(database))));
+    }
+    if std::env::var_os("PGPLUMB_TEST_SHORT").is_some() {
+        // One that was written, one that is a fixpoint.
+        declared.drain(1..declared.len() - 1);
     }
 
     let in_doubt = AtomicUsize::new(0);

@@ -457,7 +457,8 @@ fn written(stage: &Stage) -> String {
 
 #[test]
 fn reading_commands_write_nothing_and_need_no_server_of_their_own() {
-    let stage = Stage::with(BASE, YAML);
+    // No text is in doubt: of two that differ only a server could tell whether they mean the same.
+    let stage = Stage::with(BASE, &YAML.replace("2031-01-01", "2030-01-01"));
     stage.on(&["compile"]).ok();
     stage.sql_in_postgres(&format!("alter database {} set default_transaction_read_only = on", stage.database));
     let before = written(&stage);
