@@ -49,16 +49,23 @@ impl Database<'_> {
 
     /// What pg_dump says of a database that was restored from a dump of this one.
     pub fn dump_restored(&self) -> Result<Dump, String> {
-        let copy = self.server.database();
-        let text = self.server.pg_dump(&self.name)?;
-        // Every new database has this schema.
-        copy.psql("drop schema public")?;
-        let makes_public = text.lines().any(|line| line == "CREATE SCHEMA public;");
+        self.restored(&self.server.pg_dump(&self.name)?, self.server)?.dump()
+    }
+
+    /// A database on a server of this or a newer major, restored from what its pg_dump says of this one, rows included.
+    pub fn restored_on<'s>(&self, server: &'s Server) -> Result<Database<'s>, String> {
+        self.restored(&server.pg_dump_of(self)?, server)
+    }
+
+    fn restored<'s>(&self, text: &str, server: &'s Server) -> Result<Database<'s>, String> {
+        let copy = server.database();
+        // Every new database has this schema; this one may have lost it, or have one of its own making.
         let is_there = self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1";
-        let public =
-            if is_there && !makes_public { "create schema public authorization pg_database_owner;\n" } else { "" };
-        copy.psql(&format!("{public}{text}"))?;
-        copy.dump()
+        if !is_there || text.lines().any(|line| line == "CREATE SCHEMA public;") {
+            copy.psql("drop schema public")?;
+        }
+        copy.psql(text)?;
+        Ok(copy)
     }
 
     /// All rows of all tables that are not the system's or pgplumb's.
