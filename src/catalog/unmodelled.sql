@@ -60,3 +60,47 @@ union all
 select format('clustering of %s on index %s', i.indrelid::regclass, i.indexrelid::regclass)
 from pg_index i join pg_class c on c.oid = i.indexrelid
 where c.relnamespace in (select oid from owned) and i.indisclustered
+union all
+select format('%s on %s, of an identity column', w.what, s.oid::regclass)
+from (
+  select c.oid, c.relacl, c.relowner from pg_class c
+  where c.relnamespace in (select oid from owned) and c.relkind = 'S'
+    and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
+                and d.refclassid = 'pg_class'::regclass)
+) s
+join lateral (
+  select 'grants' where s.relacl <> acldefault('s', s.relowner)
+  union all
+  select 'comment' from pg_description e where e.classoid = 'pg_class'::regclass and e.objoid = s.oid and e.objsubid = 0
+) w (what) on true
+union all
+-- Of checks of domains, and of NOT NULL from 18 on.
+select format('comment on %s%s', pg_describe_object('pg_constraint'::regclass, k.oid, 0),
+              case when k.contypid <> 0 then ' on domain ' || k.contypid::regtype end)
+from pg_constraint k join pg_description e on e.classoid = 'pg_constraint'::regclass and e.objoid = k.oid
+where k.connamespace in (select oid from owned) and (k.contypid <> 0 or k.contype = 'n')
+union all
+select pg_describe_object('pg_default_acl'::regclass, d.oid, 0)
+from pg_default_acl d
+where d.defaclnamespace in (select oid from owned)
+union all
+select format('type %s of table %s', c.reloftype::regtype, c.oid::regclass)
+from pg_class c
+where c.relnamespace in (select oid from owned) and c.relkind = 'r' and c.reloftype <> 0
+union all
+select format('settings of column %s.%s', c.oid::regclass, a.attname)
+from pg_class c
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_type t on t.oid = a.atttypid
+where c.relnamespace in (select oid from owned) and c.relkind = 'm'
+  and (coalesce(a.attstattarget, -1) >= 0 or a.attstorage <> t.typstorage or a.attcompression <> '')
+union all
+select format('%s, which is not inherited', pg_describe_object('pg_constraint'::regclass, k.oid, 0))
+from pg_constraint k
+where k.connamespace in (select oid from owned) and k.contype = 'n' and k.connoinherit
+union all
+-- Keys that are tested late; foreign keys are modelled.
+select format('triggers of %s that do not fire', pg_describe_object('pg_constraint'::regclass, k.oid, 0))
+from pg_constraint k
+where k.connamespace in (select oid from owned) and k.contype in ('p', 'u', 'x') and k.condeferrable
+  and k.oid in (select g.tgconstraint from pg_trigger g where g.tgisinternal and g.tgenabled <> 'O')

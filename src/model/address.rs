@@ -11,7 +11,7 @@ const SEPARATOR: char = '\0';
 
 /// Kinds whose name is the beginning of another kind's, and what that goes on with. In a path, a name that begins so
 /// is written with a `\` before it.
-const GOES_ON: &[(&str, &str)] = &[("row", "security ")];
+const GOES_ON: &[(&str, &str)] = &[("row", "security "), ("view", "column ")];
 
 /// A path of (kind, name) segments. Ordered like the tree: a parent comes right before its children.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

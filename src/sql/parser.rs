@@ -136,7 +136,7 @@ mod tests {
             "'a'::text",
             "now() + '1 day'",
             "ARRAY[]::text[]",
-            "(a at b)",
+            "(now() at time zone 'utc')",
             "CURRENT_DATE",
             "1 -- one",
         ] {

@@ -139,6 +139,11 @@ from col where identity <> ''
 select format('alter table %s alter %s set increment by 13', tq, q), null, array['changed[identity.options] ' || at]
 from col where identity <> ''
 
+-- class: sequence of an identity renamed
+select format('alter sequence %s rename to mutated', r), format('alter sequence %s.mutated rename to %I', relnamespace::regnamespace, relname),
+       array['changed[identity.sequence] ' || at]
+from (select at, pg_get_serial_sequence(tq, c)::regclass as r from col where identity <> '') i join pg_class on pg_class.oid = r
+
 -- class: identity dropped
 select format('alter table %s alter %s drop identity', tq, q), null, array['changed[identity] ' || at]
 from col where identity <> ''

@@ -1,6 +1,6 @@
 -- Extensions.
 
--- class: extension in another schema
+-- class: extension in another schema (vector)
 select format('create schema elsewhere; alter extension %I set schema elsewhere', extname), null,
        array[format('changed[schema] extension %s', extname)]
        || array(select 'changed[type] ' || at from col join member m on m.classid = 'pg_type'::regclass and m.objid = col.type)
@@ -8,7 +8,7 @@ select format('create schema elsewhere; alter extension %I set schema elsewhere'
                 join member m on m.classid = 'pg_opclass'::regclass and m.objid = any (i.indclass))
 from pg_extension where extname <> 'plpgsql' and not :managed
 
--- class: extension dropped
+-- class: extension dropped (vector)
 select format('drop extension %I cascade', extname), null,
        array[format('missing extension %s', extname)]
        || array(select 'missing ' || at from col join member m on m.classid = 'pg_type'::regclass and m.objid = col.type)

@@ -9,11 +9,6 @@ select format('vacuum (full, analyze) %s', q), null, '{}'::text[] from rel where
 -- class: reindexed
 select format('reindex table %s', q), format('reindex table concurrently %s', q), '{}'::text[] from tab
 
--- class: clustered
-select format('cluster %s using %s', tq, bare), format('alter table %s set without cluster', tq),
-       array[format('noted clustering of %s on index %s', tq, q)]
-from idx where method = 'btree' and not partial and kind = 'r'
-
 -- class: column dropped and added at the end
 select format('alter table %1$s drop %2$s; alter table %1$s add %2$s %3$s%4$s', tq, q, printed, pg_temp.commented(format('column %s.%s', tq, q), 'pg_class', rel, n)),
        null, '{}'::text[]
@@ -68,9 +63,3 @@ from rel, aclexplode(acl) a left join pg_roles r on r.oid = a.grantee where gran
 -- class: something elsewhere
 select 'create schema elsewhere; create table elsewhere.a (id int primary key); create function elsewhere.f() returns int language sql as ''select 1''',
        null, '{}'::text[]
-
--- class: options of a column
-select format('alter table %s alter %s set (n_distinct = 5)', tq, q), format('alter table %s alter %s reset (n_distinct)', tq, q),
-       array[format('noted options {n_distinct=5} of column %s.%s', tq, c)]
-from col
-

@@ -26,7 +26,7 @@ select format('alter index %s set (fillfactor = 43)', q), null, array['changed[w
 select format('alter index %s set (%s)', q, case method when 'gin' then 'fastupdate = off' else 'pages_per_range = 7' end), null, array['changed[with] ' || at]
 from idx where method in ('gin', 'brin')
 
--- class: index with fewer lists
+-- class: index with fewer lists (vector)
 select format('alter index %s set (lists = 7)', q), null, array['changed[with] ' || at] from idx where method = 'ivfflat'
 
 -- class: index with other columns

@@ -119,7 +119,7 @@ create temp view idx as
 select i.indexrelid as oid, r.oid as rel, r.q as tq, r.kind, i.indnatts as width, i.indnkeyatts as keys, c.relname as name,
        quote_ident(r.s) || '.' || quote_ident(c.relname) as q, quote_ident(c.relname) as bare,
        r.at || '/' || pg_temp.named('index', c.relname) as at, am.amname as method, i.indisunique as "unique",
-       i.indkey::int2[] as columns, i.indpred is not null as partial, i.indexprs is not null as expressive,
+       string_to_array(i.indkey::text, ' ')::int2[] as columns, i.indpred is not null as partial, i.indexprs is not null as expressive,
        pg_get_indexdef(i.indexrelid) as def, c.reloptions as options,
        pg_temp.commented(format('index %I.%I', r.s, c.relname), 'pg_class', c.oid) as commented,
        exists (select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.deptype = 'n') as needed,

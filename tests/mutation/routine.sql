@@ -59,8 +59,8 @@ select replace(replace(def, 'LANGUAGE sql', 'LANGUAGE plpgsql'), '$function$sele
 from fun where def like '%$function$select 1$function$%' and language = 'sql'
 
 -- class: result changed
-select format('drop %s %s; ', word, q) || regexp_replace(def, 'RETURNS (SETOF )?\S+', 'RETURNS void'), null, array['changed[returns] ' || at]
-from fun where language = 'plpgsql' and not many and kind = 'f' and returns not in ('trigger'::regtype, 'void'::regtype) and not needed
+select format('drop %s %s; ', word, q) || regexp_replace(def, 'RETURNS (SETOF )?\S+', 'RETURNS bigint'), null, array['changed[returns] ' || at]
+from fun where language = 'plpgsql' and not many and kind = 'f' and returns not in ('trigger'::regtype, 'void'::regtype, 'bigint'::regtype) and not needed
   and def !~ '(OUT |TABLE\()' and acl is null and owner = (select r.oid from pg_roles r where r.rolname = current_user)
   and pg_temp.commented('', 'pg_proc', fun.oid) = ''
 

@@ -8,7 +8,9 @@ from reference r join col on r.t = col.tq and col.c = r.c where type::text in ('
 select format('update %s set %s = %s where id::text = %L', tq, c, pg_temp.value(col.type), id), null, '{}'::text[]
 from col join (values
   ('public.companies', '00000000-0000-4000-8000-000000000001', '{phone,address}'::text[]),
-  ('public.users', '00000000-0000-4000-8000-000000000002', '{last_login_at,created_at}')
+  ('public.users', '00000000-0000-4000-8000-000000000002', '{last_login_at,created_at}'),
+  ('public.tenants', '00000000-0000-0000-0000-000000000000', '{created_at}'),
+  ('public.tenants', '00000000-0000-0000-0000-000000000001', '{created_at}')
 ) as r (t, id, others) on r.t = col.tq and c = any (others)
 where not :managed and pg_temp.number(format('select count(*) from %s where id::text = %L', tq, id)) = 1
 

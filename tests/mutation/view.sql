@@ -38,7 +38,8 @@ from rel where kind = 'v' and options::text like '%check_option%'
 select format('alter view %s rename %I to mutated', q, a.attname), format('alter view %s rename mutated to %I', q, a.attname),
        array['changed[columns,query] ' || at]
 from rel join pg_attribute a on a.attrelid = rel.oid and a.attnum = 1
-where kind = 'v' and not exists (select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.refobjsubid > 0)
+where kind = 'v' and not exists (select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.refobjsubid > 0
+    and not exists (select from pg_rewrite w where w.oid = d.objid and w.ev_class = rel.oid))
   and not exists (select from pg_description d where d.objoid = rel.oid and d.objsubid = 1)
 
 -- class: view default changed
@@ -53,7 +54,8 @@ where kind = 'v' and pg_temp.value(a.atttypid) is not null
 -- class: view dropped
 select format('drop view %s', q), null, array['missing ' || at]
 from rel where kind = 'v' and not exists (
-  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n')
+  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n'
+    and not exists (select from pg_rewrite w where w.oid = d.objid and w.ev_class = rel.oid))
   and not exists (select from trg where trg.tq = rel.q)
 
 -- class: view added
@@ -62,7 +64,8 @@ select format('create view %s.mutated as select 1 as a', q), format('drop view %
 -- class: materialized view dropped
 select format('drop materialized view %s', q), null, array['missing ' || at]
 from rel where kind = 'm' and not exists (
-  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n')
+  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n'
+    and not exists (select from pg_rewrite w where w.oid = d.objid and w.ev_class = rel.oid))
 
 -- class: materialized view added
 select format('create materialized view %s.mutated as select 1 as a', q), format('drop materialized view %s.mutated', q),
@@ -72,7 +75,8 @@ select format('create materialized view %s.mutated as select 1 as a', q), format
 select format('alter materialized view %s rename to mutated', q), format('alter materialized view %s.mutated rename to %I', quote_ident(s), t),
        array['missing ' || at, 'extra ' || pg_temp.named('schema', s) || '/materialized view mutated']
 from rel where kind = 'm' and not exists (
-  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n')
+  select from pg_depend d where d.refclassid = 'pg_class'::regclass and d.refobjid = rel.oid and d.deptype = 'n'
+    and not exists (select from pg_rewrite w where w.oid = d.objid and w.ev_class = rel.oid))
 
 -- class: materialized view with storage parameters
 select format('alter materialized view %s set (autovacuum_enabled = false)', q), format('alter materialized view %s reset (autovacuum_enabled)', q),

@@ -60,6 +60,18 @@ impl Database<'_> {
         Ok(self.psql("select 1 from pg_namespace where nspname = 'public'")?.trim() == "1")
     }
 
+    /// A database on a server of this or a newer major, restored from what its pg_dump says of this one, rows included.
+    pub fn restored_on<'s>(&self, server: &'s Server) -> Result<Database<'s>, String> {
+        let text = server.pg_dump_of(self)?;
+        let copy = server.database();
+        // Every new database has this schema; this one may have lost it, or have one of its own making.
+        if !self.has_public()? || text.lines().any(|line| line == "CREATE SCHEMA public;") {
+            copy.psql("drop schema public")?;
+        }
+        copy.psql(&text)?;
+        Ok(copy)
+    }
+
     /// All rows of all tables that are not the system's or pgplumb's.
     pub fn rows(&self) -> Result<Rows, String> {
         let tables = "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -3,7 +3,8 @@
 //! - `place`: where servers keep their files;
 //! - `server`: the majors that are tested, a server of one of them, psql and pg_dump against it;
 //! - `database`: a database that goes when it is dropped, its rows, plans for it;
-//! - `dump`: what pg_dump says, made comparable.
+//! - `dump`: what pg_dump says, made comparable;
+//! - `subject`: databases that agree with their declarations, and what drift says of them.
 
 #![allow(dead_code)]
 
@@ -12,3 +13,4 @@ pub mod dump;
 pub mod generate;
 pub mod place;
 pub mod server;
+pub mod subject;

@@ -100,6 +100,13 @@ impl Server {
         copy.dump()
     }
 
+    /// What this major's pg_dump prints of a database on a server of the same or an older one, rows included.
+    pub fn pg_dump_of(&self, database: &Database) -> Result<String, String> {
+        let mut command = self.program("pg_dump");
+        command.args(["--exclude-schema=pgplumb", "-d", &database.server.url(&database.name)]);
+        run(command, "")
+    }
+
     /// The program beside the server's, or the one on PATH.
     fn program(&self, name: &str) -> Command {
         let own = self.programs.join(name);
