@@ -65,7 +65,7 @@ pub struct Search<'a> {
 impl<'a> Search<'a> {
     /// `declared` is everything that was declared, by its owners or as external.
     pub fn new<'d>(settings: &'a Settings, declared: impl Iterator<Item = &'d Draft>) -> Self {
-        let extended = declared.filter_map(|draft| extension_schema(draft)).collect();
+        let extended = declared.filter_map(extension_schema).collect();
         Self { settings, extended, found: HashMap::new() }
     }
 
