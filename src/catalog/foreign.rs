@@ -3,7 +3,7 @@
 //! its columns, a function is its signature; what an extension brought is that extension.
 
 use super::session::Session;
-use crate::declare::{Foreign, Outline, Written};
+use crate::declare::{Entries, Foreign, Outline, Written};
 use crate::error::Result;
 use crate::sql::Space;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -267,39 +267,51 @@ fn texts<const N: usize>(entries: [(&str, Option<String>); N]) -> Written {
     Written::Map(said.collect())
 }
 
+/// The keys of a relation.
+#[derive(Default)]
+struct Keys {
+    primary: Option<Written>,
+    uniques: Entries,
+}
+
 async fn relations(session: &Session, oids: &[u32]) -> Result<Vec<Outline>> {
-    let mut keys: BTreeMap<u32, (Option<Written>, Vec<(String, Written)>)> = BTreeMap::new();
+    let mut keys: BTreeMap<u32, Keys> = BTreeMap::new();
     for row in session.client.query(KEYS, &[&oids]).await? {
         let (relation, name, primary): (u32, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let columns = ("columns".to_owned(), Written::Names(row.try_get(3)?));
         let of = keys.entry(relation).or_default();
         if primary {
-            of.0 = Some(Written::Map(vec![("name".into(), Written::Text(name)), columns]));
+            of.primary = Some(Written::Map(vec![("name".into(), Written::Text(name)), columns]));
         } else {
-            of.1.push((name, Written::Map(vec![columns])));
+            of.uniques.push((name, Written::Map(vec![columns])));
         }
     }
-    let mut tables: Vec<(u32, String, Vec<(String, Written)>)> = Vec::new();
+    // Rows come relation by relation, column by column.
+    let mut outlines: Vec<Outline> = Vec::new();
+    let mut open: Option<(u32, String, Entries)> = None;
     for row in session.client.query(RELATIONS, &[&oids]).await? {
         let oid: u32 = row.try_get(0)?;
-        if tables.last().is_none_or(|(last, _, _)| *last != oid) {
-            tables.push((oid, row.try_get(1)?, Vec::new()));
+        if open.as_ref().is_none_or(|(last, _, _)| *last != oid) {
+            outlines.extend(open.take().map(|whole| relation(whole, &mut keys)));
+            open = Some((oid, row.try_get(1)?, Vec::new()));
         }
         let column: Option<String> = row.try_get(2)?;
-        if let (Some((_, _, columns)), Some(column)) = (tables.last_mut(), column) {
+        if let (Some((_, _, columns)), Some(column)) = (&mut open, column) {
             columns.push((column, texts([("type", row.try_get(3)?), ("collation", row.try_get(4)?)])));
         }
     }
-    let outline = |(oid, key, columns): (u32, String, Vec<(String, Written)>)| {
-        let (primary, uniques) = keys.remove(&oid).unwrap_or_default();
-        let mut form = vec![("columns".to_owned(), Written::Map(columns))];
-        form.extend(primary.map(|primary| ("primary_key".to_owned(), primary)));
-        if !uniques.is_empty() {
-            form.push(("uniques".to_owned(), Written::Map(uniques)));
-        }
-        Outline { section: "tables", key, form: Written::Map(form) }
-    };
-    Ok(tables.into_iter().map(outline).collect())
+    outlines.extend(open.map(|whole| relation(whole, &mut keys)));
+    Ok(outlines)
+}
+
+fn relation((oid, key, columns): (u32, String, Entries), keys: &mut BTreeMap<u32, Keys>) -> Outline {
+    let Keys { primary, uniques } = keys.remove(&oid).unwrap_or_default();
+    let mut form = vec![("columns".to_owned(), Written::Map(columns))];
+    form.extend(primary.map(|primary| ("primary_key".to_owned(), primary)));
+    if !uniques.is_empty() {
+        form.push(("uniques".to_owned(), Written::Map(uniques)));
+    }
+    Outline { section: "tables", key, form: Written::Map(form) }
 }
 
 async fn routines(session: &Session, oids: &[u32]) -> Result<Vec<Outline>> {

@@ -160,11 +160,7 @@ const CHUNK: usize = 1 << 16;
 
 /// Runs the steps without a look at each, under the names that `path` says; whether nothing was refused. Otherwise nothing
 /// of them stays.
-async fn all_at_once(
-    session: &Session,
-    steps: &[plan::Step],
-    path: &dyn Fn(&plan::Step) -> String,
-) -> Result<bool> {
+async fn all_at_once(session: &Session, steps: &[plan::Step], path: &dyn Fn(&plan::Step) -> String) -> Result<bool> {
     let mut chunks: Vec<String> = vec!["SAVEPOINT all_at_once;".to_owned()];
     let mut under = String::new();
     for step in steps {

@@ -27,7 +27,7 @@ use crate::catalog::{self, Wanted};
 use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
-use crate::model::{Address, Model, Node};
+use crate::model::{Address, Model};
 use crate::plan::rename::backwards;
 use feed::{feed, Fed, Site};
 use lock::Locked;

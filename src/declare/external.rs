@@ -119,8 +119,11 @@ pub struct Outline {
 pub enum Written {
     Text(String),
     Names(Vec<String>),
-    Map(Vec<(String, Written)>),
+    Map(Entries),
 }
+
+/// The keys of a map and what stands under them.
+pub type Entries = Vec<(String, Written)>;
 
 impl Written {
     fn yaml(self, pos: &Pos) -> Yaml {

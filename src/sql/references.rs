@@ -142,36 +142,41 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
 }
 
 /// What a text may refer to that no parser here reads, such as a body in PL/pgSQL: qualified names wherever they
-/// stand, in each name space that they may belong to, and other names as those of types.
+/// stand, in each name space that they may belong to, and other names where a type may stand.
 pub fn mentions(text: &str) -> Vec<Reference> {
     let tokens = parser::tokens(text).unwrap_or_default();
-    let word = |at: usize| {
-        let token = tokens.get(at)?;
-        let quoted = token.text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-        super::name::split(quoted.unwrap_or(token.text)).map(|name| (name, quoted.is_some()))
+    let token = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let word = |at: usize| match super::name::split(token(at)) {
+        Some((None, word)) => Some(word),
+        Some((Some(_), _)) | None => None,
     };
-    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
+    // `found users`, `x::mood`, `users%rowtype`; a reserved word before it begins something else.
+    let may_be_type = |at: usize| {
+        let before = at.checked_sub(1).map_or("", token);
+        let named = super::name::split(before).is_some_and(|(_, name)| super::Ident(&name).to_string() == before);
+        named || before == "::" || token(at + 1) == "%"
+    };
     let mut found = Vec::new();
-    let mut push = |space, schema: Option<String>, name: String| {
-        found.push(Reference { space, schema, name, offset: None });
+    let mut push = |space, schema: Option<&str>, name: String| {
+        found.push(Reference { space, schema: schema.map(str::to_owned), name, offset: None });
     };
     let mut at = 0;
     while at < tokens.len() {
-        match word(at) {
-            Some(((Some(schema), name), true)) => push(Space::Relation, Some(schema), name),
-            Some(((None, first), false)) if is(at + 1, ".") => {
-                let second = word(at + 2);
-                if let Some(((None, name), false)) = second {
-                    if is(at + 3, "(") {
-                        push(Space::Function, Some(first), name);
+        let quoted = token(at).strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        match (word(at), quoted.and_then(super::name::split)) {
+            (None, Some((Some(schema), name))) => push(Space::Relation, Some(&schema), name),
+            (Some(schema), _) if token(at + 1) == "." => {
+                if let Some(name) = word(at + 2) {
+                    if token(at + 3) == "(" {
+                        push(Space::Function, Some(&schema), name);
                     } else {
-                        push(Space::Relation, Some(first.clone()), name.clone());
-                        push(Space::Type, Some(first), name);
+                        push(Space::Relation, Some(&schema), name.clone());
+                        push(Space::Type, Some(&schema), name);
                     }
                     at += 2;
                 }
             }
-            Some(((None, name), false)) => push(Space::Type, None, name),
+            (Some(name), _) if may_be_type(at) => push(Space::Type, None, name),
             _ => {}
         }
         at += 1;
@@ -250,11 +255,20 @@ mod tests {
 
     #[test]
     fn bodies_are_searched_for_names() {
-        let body = "declare r auth.users%rowtype; begin perform auth.uid(); r := 'auth.x'; -- auth.nothing\nend";
+        let body = "declare r auth.users%rowtype; m mood; begin perform auth.uid(); r := 'auth.x'; -- auth.nothing
+            select a::size from orders; end";
         let found = words(mentions(body));
-        for wanted in ["Relation auth.users", "Type auth.users", "Function auth.uid", "Relation auth.x", "Type .r"] {
+        let wanted = [
+            "Relation auth.users",
+            "Type auth.users",
+            "Function auth.uid",
+            "Relation auth.x",
+            "Type .mood",
+            "Type .size",
+        ];
+        for wanted in wanted {
             assert!(found.iter().any(|f| f == wanted), "{wanted}: {found:?}");
         }
-        assert!(!found.iter().any(|f| f.contains("nothing")), "{found:?}");
+        assert!(!found.iter().any(|f| f.contains("nothing") || f.contains("orders")), "{found:?}");
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Subject<'a> {
     /// Compiles the declaration for another server's major too.
     pub fn compile(&self, server: &Server) {
         let place = Place::Server(Box::new(server.target("postgres")));
-        let compiled = block_on(engine::compile(&self.choices(place, false), &[server.major]));
+        let compiled = block_on(engine::compile(&self.choices(place, false), &[server.major], true));
         compiled.unwrap_or_else(|error| panic!("{} on {}: {error}", self.name, server.major));
     }
 
