@@ -255,6 +255,21 @@ fn an_adopted_schema_compiles_without_the_others() {
 }
 
 #[test]
+fn what_was_others_may_become_ones_own() {
+    let stage =
+        Stage::with(BILLING, "tables:\n  t:\n    columns: { id: bigint primary key references billing.accounts }\n");
+    stage.on(&["compile"]).ok();
+    stage.declare(
+        "schemas: [public, billing]\ntables:\n  t:\n    columns: { id: bigint primary key references billing.accounts }\n  \
+         billing.accounts:\n    columns: { id: bigint primary key, name: text, more: int }\n",
+    );
+    // The lock still holds what was copied.
+    stage.run(&["compile"]).ok();
+    let plan = stage.on(&["plan"]);
+    assert!(plan.ok().out.contains("ADD COLUMN more"), "{plan}");
+}
+
+#[test]
 fn roles_are_made_in_scratch_and_asked_for_on_the_target() {
     let stage = Stage::with(
         "create table t (id int primary key); alter table t enable row level security;",

@@ -5,7 +5,7 @@
 //! them prints as over the things themselves, and nobody's code is copied.
 
 use crate::catalog::{self, Session};
-use crate::declare::{extension_schema, may_be_ignored, Declaration, Foreign, Names};
+use crate::declare::{extension_schema, may_be_ignored, Declaration, Foreign, Names, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{form::nearest, Draft};
 use crate::model::{Address, Node, Spec};
@@ -69,9 +69,18 @@ pub async fn complete(declaration: &mut Declaration, target: Option<&Session>, k
             problems
         }
         None => {
-            let kept = kept.map(|kept| kept.drafts(declaration)).transpose()?.unwrap_or_default();
-            let known: HashSet<Address> = declaration.external.iter().map(|d| d.node.address.clone()).collect();
-            declaration.adopt(kept.into_iter().filter(|draft| !known.contains(&draft.node.address)).collect());
+            let mut kept = kept.map(|kept| kept.drafts(declaration)).transpose()?.unwrap_or_default();
+            let addresses = |drafts: &[Draft]| drafts.iter().map(|d| d.node.address.clone()).collect::<HashSet<_>>();
+            let (known, own) = (addresses(&declaration.external), addresses(&declaration.drafts));
+            // What was others' may be owned by now; schemas hold what is ignored in them.
+            kept.retain(|Draft { node: Node { address, .. }, .. }| {
+                let theirs = match address.segments().nth(1) {
+                    Some((_, name)) => is_theirs(address.schema(), name, &declaration.settings),
+                    None => !address.schema().is_empty() || !own.contains(address),
+                };
+                theirs && !known.contains(address)
+            });
+            declaration.adopt(kept);
             unknown(declaration)
         }
     };
@@ -79,6 +88,11 @@ pub async fn complete(declaration: &mut Declaration, target: Option<&Session>, k
         return Stubs::of(declaration.external.get(declared..).unwrap_or_default());
     }
     Err(Error::Declaration(problems))
+}
+
+/// Whether something of that name in that schema is not the declaration's own.
+fn is_theirs(schema: &str, name: &str, settings: &Settings) -> bool {
+    !settings.schemas.iter().any(|own| own == schema) || may_be_ignored(schema, name, settings)
 }
 
 /// Copies from the target until nothing new is referred to; what it does not have.
@@ -92,9 +106,7 @@ async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Pr
             break;
         }
         let settings = declaration.settings.clone();
-        let theirs = |schema: &str, name: &str| {
-            !settings.schemas.iter().any(|own| own == schema) || may_be_ignored(schema, name, &settings)
-        };
+        let theirs = |schema: &str, name: &str| is_theirs(schema, name, &settings);
         let mut sighting = catalog::sight(session, &asked, &theirs).await?;
         let beyond: HashMap<usize, &String> = sighting.beyond.iter().map(|(at, words)| (*at, words)).collect();
         for (at, foreign) in asked.iter().enumerate().filter(|(_, foreign)| foreign.certain) {
