@@ -175,7 +175,8 @@ impl Scratch {
     }
 
     /// Whether statements can be run as the role that a plan is for, which is no superuser for that. On a local server
-    /// it is made a member of all `others`, so that it can give things to them; on a shared one it has to be ours.
+    /// it is made a member of the `others`, so that it can give things to them, but of none that could reach out of the
+    /// database; on a shared one it has to be ours.
     pub async fn stands_in_for(&self, role: &str, others: &[String]) -> Result<bool> {
         let session = Session::open(&self.admin).await?;
         if self.local.is_none() {
@@ -184,8 +185,11 @@ impl Scratch {
         let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[&role]).await?;
         let verb = if known.is_some() { "ALTER" } else { "CREATE" };
         let mut sql = format!("{verb} ROLE {} LOGIN", Ident(role));
-        for other in others.iter().filter(|other| *other != role) {
-            sql.push_str(&format!("; GRANT {} TO {}", Ident(other), Ident(role)));
+        let harmless = "select rolname::text from pg_roles
+            where rolname = any ($1) and rolname <> $2 and not rolsuper and rolname !~ '^pg_'";
+        for row in session.client.query(harmless, &[&others, &role]).await? {
+            let other: String = row.try_get(0)?;
+            sql.push_str(&format!("; GRANT {} TO {}", Ident(&other), Ident(role)));
         }
         session.client.batch_execute(&sql).await?;
         Ok(true)
