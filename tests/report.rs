@@ -185,7 +185,7 @@ fn open(live: &Model, declared: &Model, address: &Address, field: &str) -> Undec
         spec[field].as_str().unwrap().to_owned()
     };
     let why = "scratch cannot be had: no PostgreSQL 16\u{1b}[2J was found".to_owned();
-    Undecided { address: address.clone(), texts: vec![(text(live), text(declared))], why }
+    Undecided { address: address.clone(), texts: vec![(text(live), text(declared))], why, tried: false }
 }
 
 fn drift() -> Drift {

@@ -242,6 +242,35 @@ tables:
     assert!(differences(&stage).is_empty());
 }
 
+/// What does not work in the database does not work in scratch; a plan mends it all the same.
+#[test]
+fn what_cannot_be_built_is_no_obstacle_to_a_plan() {
+    let stage = compiled(
+        "create table gone (id int);
+         create function f(n int) returns int language sql immutable as 'select n + count(*)::int from public.gone';
+         create table t (id int, s varchar(9));
+         create index i on t ((case when f(id) > 0 and s in ('a', 'b') then 1 end));
+         drop table gone",
+        "
+functions:
+  f(n int): { returns: int, language: sql, immutable: true, body: select n }
+tables:
+  t:
+    columns: { id: int, s: varchar(9) }
+    indexes: { i: \"(case when f(id) > 0 and s::text = any (array[('a'::varchar)::text, ('b'::varchar)::text]) then 1 end)\" }
+",
+    );
+    has(
+        &stage.on(&["drift"]),
+        2,
+        &["function public.f", "Undecided", "index public.t.i", "the live one: index public.t.i"],
+    );
+    let (path, ran) = stage.plan(&[]);
+    assert!(ran.ok().err.contains("note: index public.t.i may be as declared"), "{ran}");
+    stage.apply(&path).ok();
+    stage.agrees();
+}
+
 /// The lock that `init` writes holds what the database printed, which need not be a fixpoint.
 #[test]
 fn an_adopted_database_is_compared_with_others() {

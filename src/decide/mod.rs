@@ -21,6 +21,8 @@ pub struct Undecided {
     /// Live and desired.
     pub texts: Vec<(String, String)>,
     pub why: String,
+    /// Whether scratch was there and could not tell, so that another would not help.
+    pub tried: bool,
 }
 
 /// What was learned of an address: live texts, each with the desired one that means the same.
@@ -48,15 +50,16 @@ pub async fn drift(
     *live = engine::live(session, &engine::wanted(desired), true).await?;
     let doubts = doubts(&live.model, &desired.model);
     let question = Question { doubts: &doubts, renamed: &[], live, desired };
-    let (learned, undecided) = ask(choices, session.major, question).await?;
+    let (learned, undecided) = ask(choices, session.major, question).await;
     learn(choices, session.major, desired, learned, false);
     Ok(undecided)
 }
 
-/// For a plan: both sides are known with dependencies, and declared renames are about to be done.
+/// For a plan: both sides are known with dependencies, and declared renames are about to be done. What cannot be built
+/// in scratch is planned as if it differed: that leads to what is declared in any case.
 ///
 /// # Errors
-/// Something stays undecided: a plan is no place for a guess.
+/// Something stays undecided because there is no scratch.
 pub async fn plan(choices: &Choices<'_>, session: &Session, desired: &mut Desired, live: &Live) -> Result<()> {
     let (renamed, actual) = renames(&live.model, &desired.model, session.major);
     let doubts = if renamed.is_empty() {
@@ -66,12 +69,16 @@ pub async fn plan(choices: &Choices<'_>, session: &Session, desired: &mut Desire
     };
     let renamed: Vec<(Address, Address)> = renamed.into_iter().map(|r| (r.from, r.to)).collect();
     let question = Question { doubts: &doubts, renamed: &renamed, live, desired };
-    let (learned, undecided) = ask(choices, session.major, question).await?;
+    let (learned, undecided) = ask(choices, session.major, question).await;
     learn(choices, session.major, desired, learned, !renamed.is_empty());
-    if undecided.is_empty() {
+    let (tried, open): (Vec<Undecided>, Vec<Undecided>) = undecided.into_iter().partition(|u| u.tried);
+    for Undecided { address, why, .. } in tried {
+        (choices.progress)(&format!("note: {address} may be as declared, and is taken for different: {why}"));
+    }
+    if open.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = undecided.iter().map(|u| format!("{}: {}", u.address, u.why)).collect();
+    let list: Vec<String> = open.iter().map(|u| format!("{}: {}", u.address, u.why)).collect();
     let message = format!("it is undecided whether these are as declared:\n  {}", list.join("\n  "));
     Err(Error::new(message).with_hint(
         "their texts differ and may mean the same, which only a scratch server can tell: name one with `--scratch`, \
@@ -89,41 +96,41 @@ struct Question<'a> {
 }
 
 /// Opens scratch, if anything is in doubt, and follows the doubts there.
-async fn ask(choices: &Choices<'_>, major: u32, question: Question<'_>) -> Result<(Learned, Vec<Undecided>)> {
+async fn ask(choices: &Choices<'_>, major: u32, question: Question<'_>) -> (Learned, Vec<Undecided>) {
     let Question { doubts, renamed, live, desired } = question;
     if doubts.is_empty() {
-        return Ok((Learned::new(), Vec::new()));
+        return (Learned::new(), Vec::new());
     }
     let (none, schemas) = (BTreeSet::new(), &desired.settings.schemas);
     let there = Side { model: &live.model, astray: &live.astray, schemas };
     let wanted = Side { model: &desired.model, astray: &none, schemas };
     let before = |address: &Address| renamed.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));
-    let matters: Vec<Matter> = doubts
-        .iter()
-        .map(|doubt| {
-            let node = desired.model.get(&doubt.address);
-            let mut prints = node.map(|n| n.prints.clone()).unwrap_or_default();
-            if !renamed.is_empty() {
-                prints.extend(node.into_iter().flat_map(|n| n.old_prints.clone()));
-            }
-            Matter { doubt, live: before(&doubt.address), prints }
-        })
-        .collect();
-    let extensions =
-        [there.extensions(matters.iter().map(|m| &m.live)), wanted.extensions(matters.iter().map(Matter::at))];
-    let mut scratch = match Scratch::open(&choices.scratch, major, &extensions.concat(), choices.env).await {
-        Ok(scratch) => scratch,
-        Err(error) => {
-            let why = format!("scratch cannot be had: {}", error.message());
-            return Ok((Learned::new(), matters.iter().map(|m| m.undecided(&why)).collect()));
+    let matters = doubts.iter().map(|doubt| {
+        let node = desired.model.get(&doubt.address);
+        let mut prints = node.map(|n| n.prints.clone()).unwrap_or_default();
+        if !renamed.is_empty() {
+            prints.extend(node.into_iter().flat_map(|n| n.old_prints.clone()));
         }
+        Matter { doubt, live: before(&doubt.address), prints }
+    });
+    let matters: Vec<Matter> = matters.collect();
+    let answer = async {
+        let extensions =
+            [there.extensions(matters.iter().map(|m| &m.live)), wanted.extensions(matters.iter().map(Matter::at))];
+        let mut scratch = Scratch::open(&choices.scratch, major, &extensions.concat(), choices.env).await?;
+        let count = matters.len();
+        (choices.progress)(&format!("prints that differ: {count}; comparing in scratch what they lead to"));
+        let answer = follow(&matters, &there, &wanted, &mut scratch).await;
+        if let Err(error) = scratch.close().await {
+            (choices.progress)(&format!("note: {error}"));
+        }
+        answer
     };
-    (choices.progress)(&format!("{} things print differently: comparing what their prints lead to", matters.len()));
-    let answer = follow(&matters, &there, &wanted, &mut scratch).await;
-    let closed = scratch.close().await;
-    let answer = answer?;
-    closed?;
-    Ok(answer)
+    // A report says all that is certain, whatever becomes of scratch.
+    answer.await.unwrap_or_else(|error| {
+        let why = format!("scratch cannot be had: {}", error.message());
+        (Learned::new(), matters.iter().map(|m| m.undecided(&why, false)).collect())
+    })
 }
 
 /// One doubt, and what is known about it.
@@ -140,9 +147,9 @@ impl Matter<'_> {
         &self.doubt.address
     }
 
-    fn undecided(&self, why: &str) -> Undecided {
+    fn undecided(&self, why: &str, tried: bool) -> Undecided {
         let texts = self.doubt.texts.values().cloned().collect();
-        Undecided { address: self.doubt.address.clone(), texts, why: why.to_owned() }
+        Undecided { address: self.doubt.address.clone(), texts, why: why.to_owned(), tried }
     }
 
     /// Whether a text to which the live side leads is known to be the desired one.
@@ -176,7 +183,7 @@ async fn follow(
             }
             // Nothing that is declared rests on what is not managed: it is another thing.
             Some(Led::Astray(_)) => {}
-            Some(Led::Failed(why)) => undecided.push(matter.undecided(&format!("the live one: {why}"))),
+            Some(Led::Failed(why)) => undecided.push(matter.undecided(&format!("the live one: {why}"), true)),
             None => {}
         }
     }
@@ -201,7 +208,7 @@ async fn follow(
                 }
             }
             Some(Led::Astray(why) | Led::Failed(why)) => {
-                undecided.push(matter.undecided(&format!("the declared one: {why}")));
+                undecided.push(matter.undecided(&format!("the declared one: {why}"), true));
             }
             None => {}
         }
