@@ -177,7 +177,7 @@ impl Refusal<'_> {
         if [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::UNDEFINED_FILE].contains(error.code()) {
             return Stop::Unable(format!("scratch is not equipped for it: {words}"));
         }
-        if let Some(name) = missing(error).filter(|name| !known.knows(name)) {
+        if let Some(name) = missing(error).filter(|name| !known.knows(name, error)) {
             return Stop::Unable(format!("it uses {name}, which is not managed and so not there in scratch"));
         }
         Stop::Failed(Box::new(Failure::refused(self.step, &self.sql, &words)))
@@ -211,13 +211,16 @@ fn missing(error: &DbError) -> Option<String> {
 
 impl Known<'_> {
     /// Whether something of that name is managed, before the plan or after it; so is whatever no schema is said of.
-    fn knows(&self, name: &str) -> bool {
+    fn knows(&self, name: &str, error: &DbError) -> bool {
+        let models = [&self.subject.live.model, &self.draft.after];
+        if *error.code() == SqlState::INVALID_SCHEMA_NAME {
+            return models.iter().any(|model| model.get(&Address::root("schema", name)).is_some());
+        }
         let Some((schema, name)) = name.split_once('.') else { return true };
         let same = |address: &Address| {
             let bare = address.name().split('(').next().unwrap_or_default();
             address.segments().count() == 2 && address.schema() == schema && (bare == name || address.name() == name)
         };
-        let models = [&self.subject.live.model, &self.draft.after];
         models.iter().any(|model| model.nodes().iter().any(|node| same(&node.address)))
     }
 }
