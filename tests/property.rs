@@ -2,8 +2,8 @@
 //! whatever A and B are, the plan from A to B leads to B, a second plan is empty, no row is lost, and the
 //! same holds on the way back. Whether it is B, `pg_dump` says, of a database that `psql` built from B's DDL.
 //!
-//! `PGPLUMB_PAIRS` is the number of pairs per major, `PGPLUMB_SEED` the first seed. What fails is made
-//! smaller before it is shown.
+//! `PGPLUMB_PAIRS` is the number of pairs per major, `PGPLUMB_SEED` the first seed; with `PGPLUMB_REHEARSE`, each
+//! plan is rehearsed too. What fails is made smaller before it is shown.
 
 mod support;
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::Instant;
-use support::database::{Database, Rows};
+use support::database::{Compared, Database, Rows};
 use support::dump::Dump;
 use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, Schema};
 use support::server::{majors, Server};
@@ -145,7 +145,11 @@ async fn write(database: &Database<'_>, directory: &Path) -> Result<(), String> 
 async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
     let declaration = &wanted.declaration;
     let before = live.rows()?;
-    let mut plan = live.plan(declaration, &[]).await.map_err(|e| format!("plan: {e}"))?.plan;
+    let compared = match std::env::var_os("PGPLUMB_REHEARSE") {
+        Some(_) => live.plan(declaration, &[]).await.and_then(rehearsed),
+        None => live.compare(declaration).await,
+    };
+    let mut plan = compared.map_err(|e| format!("plan: {e}"))?.plan;
     if plan.findings.iter().any(|f| f.rows.is_some()) {
         // The rows do not allow it, as when a column that was dropped comes back NOT NULL: the plan says so.
         let failed = allow_all(&mut plan).and(live.apply(&plan).await);
@@ -154,7 +158,7 @@ async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
     allow_all(&mut plan)?;
     let script = || plan.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
     live.apply(&plan).await.map_err(|e| format!("apply: {e}\n{}", script()))?;
-    let second = live.plan(declaration, &[]).await.map_err(|e| format!("second plan: {e}"))?.plan;
+    let second = live.compare(declaration).await.map_err(|e| format!("second plan: {e}"))?.plan;
     if !second.is_empty() {
         let left = second.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
         return Err(format!("does not converge: left\n{left}\nafter\n{}", script()));
@@ -169,6 +173,15 @@ async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
     let dropped = plan.steps().filter(|s| s.verb == "drop" && s.at.contains("/table "));
     let dropped: Vec<String> = dropped.filter(|s| s.address.starts_with("table ")).map(|s| s.sql.join(";")).collect();
     survives(&before, &live.rows()?, &dropped)
+}
+
+/// A plan that was rehearsed, in which nothing had to be corrected.
+fn rehearsed(compared: Compared) -> Result<Compared, String> {
+    match (compared.plan.why_not_rehearsed(), compared.corrections.as_slice()) {
+        (None, []) => Ok(compared),
+        (Some(why), _) => Err(format!("not rehearsed: {why}")),
+        (None, corrections) => Err(format!("announced otherwise than measured: {}", corrections.join("; "))),
+    }
 }
 
 /// A violated constraint (SQLSTATE class 23), after which nothing of the transaction stayed.

@@ -247,7 +247,8 @@ fn own(kind: &Sequence, node: &Node, old: Option<&Node>, spec: &SequenceSpec, sc
     let owner_in = |model: &Model| table.as_ref().and_then(|t| model.get(t)).and_then(|t| t.owner.clone());
     let wanted = owner_in(scope.desired).or_else(|| owner_in(scope.actual));
     let already_owned = old.and_then(|n| n.spec.read::<SequenceSpec>().ok()).is_some_and(|s| s.owned_by.is_some());
-    let owner = old.and_then(|n| n.owner.clone()).or_else(|| node.owner.clone());
+    // A new one belongs to whoever creates it, until it is told otherwise.
+    let owner = old.and_then(|n| n.owner.clone().or_else(|| node.owner.clone()));
     if let Some(wanted) = wanted.filter(|w| owner.as_ref() != Some(w)) {
         if already_owned {
             // The owner of an owned sequence cannot be changed (0A000).

@@ -1,7 +1,9 @@
 //! The report on a plan that failed its rehearsal: enough to find the defect, and nothing that is anybody's data.
 
 use crate::error::Error;
-use crate::plan::{Batch, Plan, Step};
+use crate::kinds;
+use crate::model::Address;
+use crate::plan::{address_of, Batch, Plan, Step};
 use crate::sql::without_values;
 use std::fmt::Write;
 
@@ -14,14 +16,18 @@ pub struct Failure {
     what: String,
     /// Addresses with what is wrong there.
     at: Vec<(String, String)>,
+    /// Whether the way back was run too.
     back: bool,
 }
 
 impl Failure {
     /// A statement that the server refused.
     pub fn refused(step: Option<&Step>, sql: &str, words: &str) -> Self {
-        let address =
-            step.map_or_else(|| "the transaction".to_owned(), |step| format!("{} {}", step.verb, step.address));
+        let address = match step.map(|step| (step, address_of(&step.at))) {
+            Some((step, Some(address))) => format!("{} {}", step.verb, name(&address)),
+            Some((step, None)) => step.verb.clone(),
+            None => "the transaction".to_owned(),
+        };
         Self {
             what: "a statement is refused".into(),
             at: vec![(address, format!("{words}, at `{}`", shown(step, sql)))],
@@ -29,9 +35,10 @@ impl Failure {
         }
     }
 
-    /// A state that is not the right one.
-    pub fn elsewhere(what: &str, at: Vec<(String, String)>) -> Self {
-        Self { what: what.to_owned(), at, back: false }
+    /// A state that is not the right one, after the way there or after the way back.
+    pub fn elsewhere(what: &str, at: Vec<(&Address, String)>, back: bool) -> Self {
+        let at = at.into_iter().map(|(address, words)| (name(address), words)).collect();
+        Self { what: what.to_owned(), at, back }
     }
 
     /// The same, found on the way back.
@@ -58,6 +65,19 @@ impl Failure {
             "this is a defect of pgplumb, not of the declaration: please report it with the text above; \
              --no-rehearsal makes the plan all the same",
         )
+    }
+}
+
+/// Whether a thing is made of data, which no report may show.
+pub fn holds_data(address: &Address) -> bool {
+    kinds::kind_of(address).catalog().is_none()
+}
+
+/// What a report calls it: the name of a row is its key.
+fn name(address: &Address) -> String {
+    match address.parent().filter(|_| holds_data(address)) {
+        Some(table) => format!("a {} of {table}", address.kind()),
+        None => address.to_string(),
     }
 }
 

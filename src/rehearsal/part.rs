@@ -1,11 +1,12 @@
 //! The part of the actual state that a plan has to do with: what it touches, what that rests on, and what depends on
 //! it and could stand in its way.
 
+use super::failure::holds_data;
 use super::{Stop, Subject, Tried};
 use crate::compile::closure::closure;
 use crate::kinds;
 use crate::model::{Address, Model, Node, Spec};
-use crate::plan::Draft;
+use crate::plan::{self, Draft};
 use std::collections::BTreeSet;
 
 /// How many things that a plan does not touch are taken along because they depend on what it touches. A table that
@@ -32,7 +33,10 @@ impl Part {
         let actual = &subject.live.model;
         let before = |address: &Address| draft.renames.iter().rev().fold(address.clone(), |at, (a, b)| at.moved(b, a));
         let after = |address: &Address| draft.renames.iter().fold(address.clone(), |at, (a, b)| at.moved(a, b));
-        let touched: BTreeSet<Address> = draft.touched.iter().map(before).collect();
+        // The way back may take down what the way there did not have to.
+        let back = draft.plan.batches.iter().flat_map(|batch| &batch.undo).flat_map(|undo| &undo.steps);
+        let back = back.filter_map(|step| plan::address_of(&step.at));
+        let touched: BTreeSet<Address> = draft.touched.iter().cloned().chain(back).map(|a| before(&a)).collect();
 
         let mut roots: BTreeSet<Address> = BTreeSet::new();
         for address in &touched {
@@ -55,9 +59,13 @@ impl Part {
 
         let mut nodes = closure(actual, &roots).into_nodes();
         let tables: Vec<&Node> = nodes.iter().filter(|n| kinds::kind_of(&n.address).holds_rows()).collect();
-        let rows: Vec<Node> =
-            tables.iter().flat_map(|t| actual.children(&t.address)).filter(|n| is_row(n)).cloned().collect();
-        nodes.retain(|node| !is_row(node));
+        let rows: Vec<Node> = tables
+            .iter()
+            .flat_map(|t| actual.children(&t.address))
+            .filter(|n| holds_data(&n.address))
+            .cloned()
+            .collect();
+        nodes.retain(|node| !holds_data(&node.address));
         let lacking = lacking(&nodes, actual);
         let extensions: BTreeSet<String> = nodes
             .iter()
@@ -99,11 +107,6 @@ impl Part {
         });
         Ok(Self { model: Model::new(nodes.collect()), ..self.clone() })
     }
-}
-
-/// Data that belongs to the schema is found by asking for it, not in the catalog.
-fn is_row(node: &Node) -> bool {
-    kinds::kind_of(&node.address).catalog().is_none()
 }
 
 /// Extensions that are needed and not declared.

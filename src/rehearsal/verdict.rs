@@ -1,7 +1,7 @@
 //! Whether a trial led where it should. Models are compared as everywhere; what the plan does not touch must be what
 //! it was, as this server prints it.
 
-use super::failure::Failure;
+use super::failure::{holds_data, Failure};
 use super::trial::Known;
 use super::{Stop, Tried};
 use crate::diff::diff;
@@ -9,6 +9,8 @@ use crate::kinds::{self, facet, Hazard};
 use crate::model::{Address, Model, Node};
 use crate::plan::rename::{moved, under_old_names};
 use std::collections::{BTreeMap, BTreeSet};
+
+const WAY_BACK: &str = "its way back does not lead back";
 
 /// The result is what is desired of what was rebuilt.
 pub fn reached(start: &Model, result: &Model, known: &Known<'_>) -> Tried<()> {
@@ -33,7 +35,9 @@ pub fn reached(start: &Model, result: &Model, known: &Known<'_>) -> Tried<()> {
         let (found, expected) = match (result.get(address), draft.after.get(address)) {
             (None, None) => continue,
             // A reference row that could not be made in the first place.
-            (None, Some(node)) if holds_data(node) && was.get(address).is_none() && !created(address, known) => {
+            (None, Some(node))
+                if holds_data(&node.address) && was.get(address).is_none() && !created(address, known) =>
+            {
                 continue
             }
             (None, Some(_)) => {
@@ -60,7 +64,7 @@ pub fn reached(start: &Model, result: &Model, known: &Known<'_>) -> Tried<()> {
             wrong.push((address, facet_words(found, &facets)));
         }
     }
-    ended(&wrong, "its result is not what is desired")
+    ended(wrong, "its result is not what is desired")
 }
 
 /// The way back has led to where the plan began.
@@ -75,7 +79,7 @@ pub fn returned(start: &Model, result: &Model) -> Tried<()> {
             (None, None) => {}
         }
     }
-    ended(&wrong, "its way back does not lead back")
+    ended(wrong, WAY_BACK)
 }
 
 /// No table has fewer rows than before, but for those that the plan says it deletes.
@@ -96,7 +100,7 @@ pub fn kept(
             Some(_) | None => {}
         }
     }
-    ended(&wrong, "it loses rows")
+    ended(wrong, "it loses rows")
 }
 
 /// Addresses at which specs differ, where both models have one.
@@ -108,13 +112,8 @@ fn created(address: &Address, known: &Known<'_>) -> bool {
     known.subject.live.model.get(address).is_none()
 }
 
-/// Whether it is made of data, which no report may show.
-fn holds_data(node: &Node) -> bool {
-    kinds::kind_of(&node.address).catalog().is_none()
-}
-
 fn spec_words(found: &Node, wanted: &Node) -> String {
-    if holds_data(found) {
+    if holds_data(&found.address) {
         return "its values are others".into();
     }
     format!("it is {}, not {}", found.spec.as_json(), wanted.spec.as_json())
@@ -136,10 +135,9 @@ fn facet_words(found: &Node, wanted: &Node) -> String {
     words.join("; ")
 }
 
-fn ended(wrong: &[(&Address, String)], what: &str) -> Tried<()> {
+fn ended(wrong: Vec<(&Address, String)>, what: &str) -> Tried<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let list = wrong.iter().map(|(address, words)| (address.to_string(), words.clone())).collect();
-    Err(Stop::Failed(Box::new(Failure::elsewhere(what, list))))
+    Err(Stop::Failed(Box::new(Failure::elsewhere(what, wrong, what == WAY_BACK))))
 }

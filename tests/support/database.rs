@@ -101,15 +101,25 @@ impl Database<'_> {
 
     /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.
     pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
-        self.planned(declaration, allow, true).await
+        self.planned(declaration, allow, Some(&|_| {})).await
+    }
+
+    /// The same with a plan that something is done to before it is rehearsed.
+    pub async fn plan_spoilt(&self, declaration: &Path, spoil: &dyn Fn(&mut Plan)) -> Result<Compared, String> {
+        self.planned(declaration, &[], Some(spoil)).await
     }
 
     /// The same without a rehearsal: to see whether anything is to be done.
     pub async fn compare(&self, declaration: &Path) -> Result<Compared, String> {
-        self.planned(declaration, &[], false).await
+        self.planned(declaration, &[], None).await
     }
 
-    async fn planned(&self, declaration: &Path, allow: &[String], rehearsed: bool) -> Result<Compared, String> {
+    async fn planned(
+        &self,
+        declaration: &Path,
+        allow: &[String],
+        rehearsed: Option<&dyn Fn(&mut Plan)>,
+    ) -> Result<Compared, String> {
         let place = Place::Server(Box::new(self.server.target("postgres")));
         let words = |error: pgplumb::error::Error| error.to_string();
         let target = self.target();
@@ -129,7 +139,8 @@ impl Database<'_> {
         let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
         session.release().await.map_err(words)?;
         let mut corrections = Vec::new();
-        if rehearsed {
+        if let Some(spoil) = rehearsed {
+            spoil(&mut draft.plan);
             let subject = Subject { live: &live, desired: &desired.model, wanted: &wanted };
             let findings = rehearse(&choices.scratch, choices.env, &subject, &mut draft, &|_| {}).await;
             corrections = findings.map_err(words)?.corrections;
