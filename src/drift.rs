@@ -142,6 +142,10 @@ impl Drift {
         let mut differences: Vec<Difference> = Vec::new();
         for delta in diff(actual, desired) {
             let Some(address) = delta.node().map(|n| &n.address) else { continue };
+            // What comes and goes with its parent is said there.
+            if kinds::kind_of(address).is_implied() && (delta.old.is_none() || delta.new.is_none()) {
+                continue;
+            }
             let above = differences.last_mut().filter(|d| address.is_within(&d.address) && d.change != Change::Changed);
             match above {
                 Some(above) => *above.below.entry(address.kind().to_owned()).or_default() += 1,

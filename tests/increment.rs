@@ -185,7 +185,7 @@ fn any_change_of_a_declaration_compiles_as_the_whole_does() {
 const BASE: [(&str, &str); 3] = [
     ("a.yaml", "pgplumb: 1\ntables:\n  a:\n    columns:\n      id: int primary key\n"),
     ("b.yaml", "tables:\n  b:\n    columns:\n      id: int primary key\n"),
-    ("c.yaml", "views:\n  v: { query: select * from a }\n  w: { query: select 1 as one }\n"),
+    ("c.yaml", "views:\n  w: { query: select 1 as one }\n"),
 ];
 
 /// Merges two versions of the lock as git does; Err if there is a conflict.
@@ -205,12 +205,12 @@ fn merge(directory: &Path, base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Ve
 #[test]
 fn merged_locks_are_right_or_known_to_be_stale() {
     let column = |text: &str| text.replace("id: int primary key\n", "id: int primary key\n      n: int\n");
-    let view = |text: &str| text.replace("1 as one", "2 as one");
+    let view = |text: &str| format!("{text}  v: {{ query: select * from a }}\n");
     let [(_, a), (_, b), (_, c)] = BASE;
     // (what we change, what they change, whether git can merge it, whether the merged lock is fresh)
     let cases = [
         (("a.yaml", column(a)), ("b.yaml", column(b)), true, true),
-        // The view took all columns that there were.
+        // The new view took all columns that there were.
         (("a.yaml", column(a)), ("c.yaml", view(c)), true, false),
         (("a.yaml", column(a)), ("a.yaml", column(a).replace("n: int", "n: text")), false, false),
     ];

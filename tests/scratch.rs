@@ -80,6 +80,7 @@ fn declared_code_reaches_nothing_outside_of_its_database() {
         let ran = stage.run(&["compile"]);
         assert!(mark.path.exists(), "{what} does not work as a superuser, so that this shows nothing: {ran}");
         std::fs::remove_file(&mark.path).expect("the mark");
+        forget(&stage);
 
         let ran = stage.run(&["compile", "--scratch", "local"]);
         ran.refused(&["(42501)"]);
@@ -326,6 +327,11 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
     SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Without the lock, all is compiled.
+fn forget(stage: &Stage) {
+    std::fs::remove_file(stage.path("schema/schema.lock")).expect("the lock");
+}
+
 #[test]
 fn the_place_is_named_and_explained() {
     let _alone = alone();
@@ -334,12 +340,15 @@ fn the_place_is_named_and_explained() {
     for text in ["a server of its own", "because --scratch says so", "on a local server, PostgreSQL"] {
         assert!(local.ok().err.contains(text), "{text}: {local}");
     }
+    forget(&stage);
     let url = stage.run(&["-v", "compile"]);
     for text in ["databases of its own at", "`scratch` in pgplumb.yaml says so", "a superuser"] {
         assert!(url.ok().err.contains(text), "{text}: {url}");
     }
+    forget(&stage);
     let target = stage.on(&["-v", "compile", "--scratch", "target"]);
     assert!(target.ok().err.contains("databases of its own beside the target"), "{target}");
+    forget(&stage);
     stage.file("pgplumb.yaml", "");
     let default = stage.run(&["-v", "compile"]);
     assert!(default.ok().err.contains("neither --scratch nor `scratch` in pgplumb.yaml says otherwise"), "{default}");

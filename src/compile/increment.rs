@@ -96,7 +96,9 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let homes = declaration.homes();
     for locked in &mut kept {
         if let Some(draft) = drafts.get(locked.alias.as_ref().unwrap_or(&locked.node.address)) {
-            locked.node.order = draft.node.order;
+            if draft.node.order > 0 {
+                locked.node.order = draft.node.order;
+            }
         }
         if read(&locked.source) {
             locked.find_home(&homes);

@@ -120,6 +120,19 @@ fn spec_digest<'a>(specs: impl Iterator<Item = &'a str>) -> String {
     seal.text().chars().take(16).collect()
 }
 
+/// The digest of a relation's columns, by path and spec; other lines are left out.
+fn columns_digest(lines: impl Iterator<Item = (String, String)>) -> String {
+    let mut seal = Seal::default();
+    for (path, spec) in lines {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        if ["column ", "view column "].iter().any(|kind| last.starts_with(kind)) {
+            seal.add(&path);
+            seal.add(&spec);
+        }
+    }
+    seal.text().chars().take(16).collect()
+}
+
 /// A lock as read.
 pub struct Lock {
     pub header: Header,
@@ -203,6 +216,13 @@ impl Lock {
                 specs.push(spec);
             }
         }
+        let mut columns: FxHashMap<&str, String> = FxHashMap::default();
+        for (path, _) in self.sources.iter().flat_map(|s| &s.uses).filter(|(path, _)| path.ends_with("/*")) {
+            let relation = path.trim_end_matches("/*");
+            if !columns.contains_key(relation) {
+                columns.insert(relation, self.columns_of(relation).map_err(|e| Some(e.to_string()))?);
+            }
+        }
         let mut shaken = BTreeMap::new();
         for SourceState { source, digest: _, basis: _, seal, uses } in &self.sources {
             let quoted = serde_json::to_string(source).unwrap_or_default();
@@ -211,6 +231,9 @@ impl Lock {
                 return Err(None);
             }
             let holds = |(path, digest): &(String, String)| {
+                if let Some(now) = path.strip_suffix("/*").and_then(|relation| columns.get(relation)) {
+                    return now == digest;
+                }
                 let quoted = serde_json::to_string(path).unwrap_or_default();
                 used.get(&quoted).is_some_and(|specs| spec_digest(specs.iter().map(String::as_str)) == *digest)
             };
@@ -224,6 +247,20 @@ impl Lock {
         }
         self.shaken = shaken;
         Ok(())
+    }
+
+    /// The digest of the columns of the relation with this path.
+    fn columns_of(&self, relation: &str) -> Result<String> {
+        let below = serde_json::to_string(&format!("{relation}/")).unwrap_or_default();
+        let below = below.trim_end_matches('"');
+        let mut found: Vec<(String, String)> = Vec::new();
+        for text in self.text[self.body..].lines().filter(|text| text.starts_with(&format!("{{\"at\":{below}"))) {
+            let line = line::parse(text)?;
+            if found.last().is_none_or(|(path, _)| *path != line.at) {
+                found.push((line.at.into_owned(), line.spec.get().to_owned()));
+            }
+        }
+        Ok(columns_digest(found.into_iter()))
     }
 
     /// The paths of sources that are not what they were when it was written.
@@ -244,7 +281,8 @@ impl Lock {
 
     /// What is no longer what it was when things of other files were compiled that need it: a merge brought them together.
     pub fn moved(&self) -> Vec<Address> {
-        self.shaken.values().flatten().filter_map(|path| crate::plan::address_of(path)).collect()
+        let paths = self.shaken.values().flatten().map(|path| path.trim_end_matches("/*"));
+        paths.filter_map(crate::plan::address_of).collect()
     }
 
     /// The files that hold settings, templates and external things.

@@ -175,8 +175,8 @@ impl Scratch {
     }
 
     /// Whether statements can be run as the role that a plan is for, which is no superuser for that. On a local server
-    /// it is made a member of the `others`, so that it can give things to them, but of none that could reach out of the
-    /// database; on a shared one it has to be ours.
+    /// it sees all rows, as whoever applies a plan does, and is made a member of the `others`, so that it can give things to
+    /// them, but of none that could reach out of the database; on a shared one it has to be ours.
     pub async fn stands_in_for(&self, role: &str, others: &[String]) -> Result<bool> {
         let session = Session::open(&self.admin).await?;
         if self.local.is_none() {
@@ -184,7 +184,7 @@ impl Scratch {
         }
         let known = session.client.query_opt("select 1 from pg_roles where rolname = $1", &[&role]).await?;
         let verb = if known.is_some() { "ALTER" } else { "CREATE" };
-        let mut sql = format!("{verb} ROLE {} LOGIN", Ident(role));
+        let mut sql = format!("{verb} ROLE {} LOGIN BYPASSRLS", Ident(role));
         let harmless = "select rolname::text from pg_roles
             where rolname = any ($1) and rolname <> $2 and not rolsuper and rolname !~ '^pg_'";
         for row in session.client.query(harmless, &[&others, &role]).await? {
@@ -205,23 +205,18 @@ impl Scratch {
         self.ground = declaration.ground();
     }
 
-    /// A new database for a plan to be tried in, and a session in it: on a server of our own that of the `role`, which
-    /// owns the database and is no superuser. What only a superuser may create is there already.
+    /// A new database for a plan to be tried in, with a session in it and, on a server of our own, one of a superuser beside
+    /// it: there the first is that of the `role`, which owns the database and is no superuser.
     ///
     /// # Errors
     /// The server's refusals.
-    pub async fn stage(&mut self, role: Option<&str>, extensions: &[(String, String)]) -> Result<Session> {
+    pub async fn stage(&mut self, role: Option<&str>) -> Result<(Session, Option<Session>)> {
         let target = self.create(role).await?;
-        let Some(role) = role.filter(|_| self.local.is_some()) else { return Session::open(&target).await };
+        let Some(role) = role.filter(|_| self.local.is_some()) else {
+            return Ok((Session::open(&target).await?, None));
+        };
         let above = Session::open(&target).await?;
-        for (name, schema) in extensions {
-            let trusted = "select from pg_available_extension_versions where name = $1 and trusted";
-            if above.client.query_opt(&format!("{trusted} limit 1"), &[name]).await?.is_none() {
-                // What cannot be created is refused when its turn comes.
-                let _ = above.client.batch_execute(&make_extension(name, schema, role)).await;
-            }
-        }
-        Session::open(&target.with_user(role)).await
+        Ok((Session::open(&target.with_user(role)).await?, Some(above)))
     }
 
     /// A new database with what others own, and nothing else, and a session in it.

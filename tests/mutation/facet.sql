@@ -127,7 +127,6 @@ where description <> 'standard public schema'
 
 -- class: comment on a column of a view
 select format('comment on column %s.%I is ''mutated''', q, attname), format('comment on column %s.%I is null', q, attname),
-       array[format('changed[settings%s] ', case when exists (select from pg_attribute b where b.attrelid = rel.oid and b.atthasdef)
-                    then '.' || attname else '' end) || at]
+       array['changed[comment] ' || at || '/' || pg_temp.named('view column', attname)]
 from rel join pg_attribute a on a.attrelid = rel.oid and a.attnum > 0
 where kind in ('v', 'm') and not atthasdef and not exists (select from pg_description d where d.objoid = rel.oid and d.objsubid > 0)

@@ -45,8 +45,7 @@ where kind = 'v' and not exists (select from pg_depend d where d.refclassid = 'p
 -- class: view default changed
 select format('alter view %s alter %I set default %s', q, a.attname, pg_temp.value(a.atttypid)), case when a.atthasdef then null
               else format('alter view %s alter %I drop default', q, a.attname) end,
-       array[format('changed[settings%s] ', case when a.atthasdef then format('.%s.default', a.attname)
-                    when exists (select from pg_attribute b where b.attrelid = rel.oid and b.atthasdef) then '.' || a.attname else '' end) || at]
+       array['changed[default] ' || at || '/' || pg_temp.named('view column', a.attname)]
 from rel join pg_attribute a on a.attrelid = rel.oid and a.attnum > 0
 where kind = 'v' and pg_temp.value(a.atttypid) is not null
   and not exists (select from pg_description d where d.objoid = rel.oid and d.objsubid > 0)
@@ -82,8 +81,3 @@ from rel where kind = 'm' and not exists (
 select format('alter materialized view %s set (autovacuum_enabled = false)', q), format('alter materialized view %s reset (autovacuum_enabled)', q),
        array['changed[with] ' || at]
 from rel where kind = 'm'
-
--- class: materialized view emptied or filled
-select format('refresh materialized view %s%s', q, case when filled then ' with no data' else '' end),
-       format('refresh materialized view %s%s', q, case when filled then '' else ' with no data' end), array['changed[populated] ' || at]
-from rel, lateral (select c.relispopulated as filled from pg_class c where c.oid = rel.oid) p where kind = 'm'

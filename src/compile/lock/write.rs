@@ -1,7 +1,7 @@
 //! Writing the lock.
 
 use super::line::{self, starts_block, Locked};
-use super::{spec_digest, Header, LockedSettings, Seal, SourceLine, SourceState, FORMAT};
+use super::{columns_digest, spec_digest, Header, LockedSettings, Seal, SourceLine, SourceState, FORMAT};
 use crate::declare::{Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
@@ -103,6 +103,21 @@ fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<HashMap<&
     }
     let mut digests: HashMap<&Address, String> = HashMap::new();
     let mut found: HashMap<&str, BTreeSet<(String, String)>> = HashMap::new();
+    // Who takes a relation as a whole needs all of its columns, those to come included.
+    let mut wholes: HashMap<&Address, String> = HashMap::new();
+    for (address, variants) in lines {
+        let Some(home) = homes.get(&address.thing()) else { continue };
+        for relation in variants.iter().flat_map(|(_, _, locked)| &locked.reads) {
+            if homes.get(relation).is_some_and(|other| other != home) {
+                let digest = wholes.entry(relation).or_insert_with(|| {
+                    let below = lines.range::<Address, _>(relation..).take_while(|(at, _)| at.is_within(relation));
+                    let below = below.map(|(at, variants)| (*at, variants.first()));
+                    columns_digest(below.filter_map(|(at, v)| Some((at.path(), v?.2.node.spec.as_json().to_owned()))))
+                });
+                found.entry(home).or_default().insert((format!("{}/*", relation.path()), digest.clone()));
+            }
+        }
+    }
     for (home, needs) in used {
         for need in needs {
             let Some(variants) = lines.get(need) else { continue };
