@@ -3,12 +3,11 @@
 //!
 //! Needs PostgreSQL binaries: `PGPLUMB_PG_ROOT`, or whatever the search finds.
 
-#[path = "support/stage.rs"]
-mod stage;
+mod support;
 
-use stage::{role, soon, Background, Ran, Stage};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use support::stage::{role, soon, Background, Ran, Stage};
 
 const BASE: &str = "
     create table t (id int primary key, a text, n int);
@@ -618,7 +617,7 @@ tables:
 }
 
 fn pgplumb_major() -> u32 {
-    stage::server().major()
+    support::stage::server().major()
 }
 
 #[test]

@@ -4,13 +4,12 @@
 //! `check_cases/<case>/input.yaml` (or a directory `input`) gives `expected.txt`. Cases whose name starts with
 //! `server_` are for `compile`. `PGPLUMB_UPDATE=1` writes what is said now; read it before you commit it.
 
-#[path = "support/stage.rs"]
-mod stage;
+mod support;
 
 use pgplumb::kinds::Draft;
-use stage::{drafts, server, Ran, Stage};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::stage::{drafts, server, Ran, Stage};
 
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check_cases");

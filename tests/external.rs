@@ -5,8 +5,6 @@
 //! `surroundings.sql` makes. `stubs.txt` lists what is copied: no more than what is referred to.
 //! `PGPLUMB_UPDATE=1` writes it anew.
 
-#[path = "support/stage.rs"]
-mod stage;
 mod support;
 
 use pgplumb::compile::lock::{path_of, Lock};
@@ -14,10 +12,10 @@ use pgplumb::compile::Place;
 use pgplumb::engine::{self, Choices};
 use pgplumb::model::Model;
 use serde::Deserialize;
-use stage::Stage;
 use std::path::{Path, PathBuf};
 use support::database::Database;
 use support::server::{majors, Server};
+use support::stage::Stage;
 
 struct Case {
     name: String,

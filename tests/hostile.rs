@@ -3,14 +3,13 @@
 //!
 //! Needs PostgreSQL binaries: `PGPLUMB_PG_ROOT`, or whatever the search finds.
 
-#[path = "support/stage.rs"]
-mod stage;
+mod support;
 
 use serde_yaml::{Mapping, Value};
-use stage::{role, Background, Ran, Stage};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use support::stage::{role, Background, Ran, Stage};
 
 /// SplitMix64: the same numbers in each run.
 struct Rng(u64);

@@ -4,16 +4,14 @@
 //!
 //! Needs PostgreSQL binaries: `PGPLUMB_PG_ROOT`, or whatever the search finds.
 
-#[path = "support/stage.rs"]
-mod stage;
 mod support;
 
 use pgplumb::kinds::{Hazard, Lock};
 use pgplumb::plan::{Batch, Plan, Rehearsed, Step};
-use stage::Stage;
 use std::path::PathBuf;
 use support::database::{Compared, Database};
 use support::server::{majors, Server};
+use support::stage::Stage;
 
 const BEFORE: &str = "
     create table p (id int primary key, name text not null);

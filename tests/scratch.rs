@@ -4,20 +4,18 @@
 //! Each attack is first shown to work where the declaration is compiled as a superuser, on a server that the user
 //! names for it: there it has that role's rights, and that is said.
 
-#[path = "support/stage.rs"]
-mod stage;
 mod support;
 
 use pgplumb::compile::server::installs;
 use pgplumb::compile::surroundings::Stubs;
 use pgplumb::compile::{self, Place, Scratch};
 use pgplumb::model::Model;
-use stage::{role, server, soon, Ran, Stage};
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use support::server::{majors, Server};
+use support::stage::{role, server, soon, Ran, Stage};
 
 /// A declaration that calls `evil()` while it is built, for the default of a reference row.
 const CALLED: &str = "

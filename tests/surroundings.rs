@@ -3,11 +3,10 @@
 //!
 //! Needs PostgreSQL binaries: `PGPLUMB_PG_ROOT`, or whatever the search finds.
 
-#[path = "support/stage.rs"]
-mod stage;
+mod support;
 
-use stage::{role, server, soon, Ran, Stage};
 use std::sync::Mutex;
+use support::stage::{role, server, soon, Ran, Stage};
 
 /// Settings of a role belong to the cluster, and default privileges to it: one test at a time.
 static SETTINGS: Mutex<()> = Mutex::new(());

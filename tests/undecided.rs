@@ -1,11 +1,10 @@
 //! Texts that differ and may mean the same: decided in scratch, remembered in the lock, undecided without scratch,
 //! and never guessed. That scratch decides rightly, `fixpoints` shows; here is what people see of it.
 
-#[path = "support/stage.rs"]
-mod stage;
+mod support;
 
-use stage::{Ran, Stage};
 use std::os::unix::process::CommandExt;
+use support::stage::{Ran, Stage};
 
 /// A table with a check that the server prints one way when it is written by hand, and another way when that print is
 /// fed back.

@@ -13,4 +13,5 @@ pub mod dump;
 pub mod generate;
 pub mod place;
 pub mod server;
+pub mod stage;
 pub mod subject;

@@ -1,10 +1,7 @@
 //! A stage for tests of the whole program: one server per test binary, a database and a declaration per
 //! test, and the program run as people run it.
 
-#![allow(dead_code)]
-
-mod place;
-
+use super::place;
 use pgplumb::compile::server::{find, stop_all, LocalServer};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
