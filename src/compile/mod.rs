@@ -168,6 +168,12 @@ fn not_brought_along(drafts: &[crate::kinds::Draft], built: &Model) -> Result<()
 /// Reads what the transaction that is open has built.
 async fn read_back(session: &catalog::Session, wanted: &Wanted) -> Result<Model> {
     let mut loaded = catalog::load_within(session, wanted).await?;
+    if let Some(unread) = loaded.unchecked.first() {
+        // What is not read would be taken for not declared.
+        return Err(Error::new(format!("it cannot be read back from scratch: {unread}")).with_hint(
+            "compile on a local server (`--scratch local`), or as a role that row security does not hold back",
+        ));
+    }
     catalog::dependencies(session, &mut loaded).await?;
     Ok(loaded.model)
 }

@@ -94,7 +94,7 @@ impl Scratch {
                 let admin = Target::resolve(Some(&server.url("postgres")), env)?;
                 let session = Session::open(&admin).await?;
                 let sql = format!(
-                    "CREATE ROLE {BUILDER} LOGIN; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
+                    "CREATE ROLE {BUILDER} LOGIN BYPASSRLS; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
                      REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
                 );
                 session.client.batch_execute(&sql).await?;
@@ -216,6 +216,8 @@ impl Scratch {
             return Ok((Session::open(&target).await?, None));
         };
         let above = Session::open(&target).await?;
+        // Before 15, `public` belongs to whoever made the server.
+        above.client.batch_execute(&format!("ALTER SCHEMA public OWNER TO {}", Ident(role))).await?;
         Ok((Session::open(&target.with_user(role)).await?, Some(above)))
     }
 

@@ -293,6 +293,9 @@ fn dangling(
     Some(Dangling { what, nearest })
 }
 
+/// Bytes from which on a fragment is not looked at for columns: no person wrote that.
+const LONGEST: usize = 1 << 16;
+
 /// The columns that every table has (manual, section 5.5).
 const SYSTEM: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
@@ -306,7 +309,8 @@ pub fn doubts(drafts: &[Draft], unread: &Unread) -> Vec<Problem> {
         if table.kind() != "table" || table == draft.node.address || unread.may_hold(table.name()) {
             continue;
         }
-        let own = |f: &&(Fragment, _)| matches!(f.0.shape, Shape::Expression | Shape::Keys | Shape::Exclusion);
+        let shapes = [Shape::Expression, Shape::Keys, Shape::Exclusion];
+        let own = |f: &&(Fragment, _)| shapes.contains(&f.0.shape) && f.0.text.len() < LONGEST;
         for (fragment, scalar) in draft.fragments.iter().filter(own) {
             for (column, offset) in own_columns(fragment) {
                 // The name of the table stands for a whole row, as `new` and `old` do in triggers.

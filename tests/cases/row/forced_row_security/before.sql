@@ -1,0 +1,2 @@
+create table other (id int primary key);
+insert into other values (1);
