@@ -11,7 +11,7 @@ use crate::model::{Model, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compiles what is stale for majors, and writes the lock; the model of the first is returned. Other majors that the
-/// lock holds are compiled too where that is possible here. With `adopted_too`, also what was adopted from a database.
+/// lock holds stay, and are compiled too where they have to be and that is possible here. With `adopted_too`, also what was adopted from a database.
 ///
 /// # Errors
 /// Mistakes in the declaration, no scratch to be had, what the server refuses.
@@ -19,10 +19,16 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -
     let path = lock::path_of(&choices.declaration);
     // A lock that cannot be read is replaced.
     let lock = Lock::read(&path).ok().flatten();
-    let majors = all_majors(choices, majors, lock.as_ref());
-    let (mut reading, stubs, increments) = read(choices, &majors, lock.as_ref(), adopted_too).await?;
+    let held = lock.iter().flat_map(|lock| &lock.header.majors).filter(|major| !majors.contains(major));
+    let all: Vec<u32> = majors.iter().chain(held).copied().collect();
+    let (mut reading, stubs, increments) = read(choices, &all, lock.as_ref(), adopted_too).await?;
     let mut locked: BTreeMap<u32, Vec<Locked>> = BTreeMap::new();
     for (major, increment) in increments {
+        let is_fresh = increment.part.nodes().is_empty();
+        if !majors.contains(&major) && !is_fresh && !choices.scratch.can_compile(major) {
+            (choices.progress)(&format!("note: the lock no longer holds PostgreSQL {major}, which is not here"));
+            continue;
+        }
         let nodes = match compile_one(&reading.declaration, increment, choices, major).await? {
             Some(nodes) => nodes,
             // Names clash: only together can they be told apart.
@@ -60,19 +66,6 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -
     let first = first.ok_or_else(|| Error::new("no server major was named"))?;
     let model = Model::new(first.into_iter().map(|l| l.node).collect());
     Ok(Desired { model, settings, wrote_lock, deep: true })
-}
-
-/// Those that are asked for, then those that the lock holds and that can be compiled here.
-fn all_majors(choices: &Choices<'_>, majors: &[u32], lock: Option<&Lock>) -> Vec<u32> {
-    let mut all = majors.to_vec();
-    for major in lock.iter().flat_map(|lock| &lock.header.majors).filter(|major| !majors.contains(major)) {
-        if choices.scratch.can_compile(*major) {
-            all.push(*major);
-        } else {
-            (choices.progress)(&format!("note: the lock no longer holds PostgreSQL {major}, which is not here"));
-        }
-    }
-    all
 }
 
 /// Reads as much of the declaration as has to be, with what others own, and says what has to be compiled.
