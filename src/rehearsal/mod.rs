@@ -100,23 +100,6 @@ pub async fn rehearse(
     }
 }
 
-/// Rehearses a plan in a scratch that is open already.
-///
-/// # Errors
-/// The plan failed, with a report.
-pub async fn rehearse_in(
-    scratch: &mut Scratch,
-    subject: &Subject<'_>,
-    draft: &mut Draft,
-    progress: &dyn Fn(&str),
-) -> Result<Findings> {
-    if draft.plan.is_empty() {
-        return Ok(Findings::default());
-    }
-    let part = Part::of(subject, draft);
-    within(scratch, subject, &part, draft, progress).await
-}
-
 async fn within(
     scratch: &mut Scratch,
     subject: &Subject<'_>,
