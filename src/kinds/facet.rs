@@ -10,6 +10,7 @@ use crate::model::{Grants, Node, Privilege};
 use crate::sql::{literal, Ident};
 use crate::yaml::{Value as YamlValue, Yaml};
 use serde_yaml::{Mapping, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use acl::{default_acl, read_acl};
@@ -86,7 +87,8 @@ pub fn declare(kind: &dyn Kind, yaml: &Yaml, draft: &mut Draft, major: u32, prob
         let held = held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect();
         grants.0.insert(role.text.clone(), held);
     }
-    grants.0.retain(|_, held| !held.is_empty());
+    // An owner may hold nothing on a whole thing; on a column that goes without saying.
+    grants.0.retain(|_, held| !held.is_empty() || grantable.column.is_none());
     draft.node.grants = Some(Box::new(grants));
 }
 
@@ -208,7 +210,9 @@ pub fn alter(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<Chan
     }
     if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major))
     {
-        changes.extend(grant_changes(before, wanted, &grantable, new.owner.as_deref().or(old.owner.as_deref()), true));
+        let owner = new.owner.as_deref().or(old.owner.as_deref());
+        let before = &handed_over(before, old.owner.as_deref(), owner);
+        changes.extend(grant_changes(before, wanted, &grantable, owner, true));
         changes.extend(taken_along(before, wanted, new, scope));
     }
     changes
@@ -259,8 +263,33 @@ fn union(one: &Grants, other: &Grants) -> Grants {
 /// Whether facets differ in what is managed.
 pub fn differ(old: &Node, new: &Node) -> bool {
     let owner = new.owner.is_some() && new.owner != old.owner;
-    let grants = new.grants.is_some() && old.grants.is_some() && new.grants != old.grants;
-    owner || grants || new.comment != old.comment
+    let holder = new.owner.as_deref().or(old.owner.as_deref());
+    let grants = old.grants.as_deref().zip(new.grants.as_deref());
+    owner || grants.is_some_and(|(a, b)| said(a, holder).ne(said(b, holder))) || new.comment != old.comment
+}
+
+/// What grants say: nobody but an owner holds nothing and is worth a word.
+fn said<'a>(grants: &'a Grants, owner: Option<&'a str>) -> impl Iterator<Item = (&'a String, &'a Vec<Privilege>)> {
+    grants.0.iter().filter(move |(role, held)| !held.is_empty() || Some(role.as_str()) == owner)
+}
+
+/// Grants after a change of owner: PostgreSQL hands what the old one held to the new one (aclnewowner).
+fn handed_over<'a>(grants: &'a Grants, old: Option<&str>, new: Option<&str>) -> Cow<'a, Grants> {
+    let (Some(old), Some(new)) = (old, new) else { return Cow::Borrowed(grants) };
+    if old == new {
+        return Cow::Borrowed(grants);
+    }
+    let mut after = grants.clone();
+    let theirs = after.0.remove(new);
+    if let Some(held) = after.0.remove(old) {
+        let mut held: BTreeMap<String, bool> = held.into_iter().map(|p| (p.name, p.grantable)).collect();
+        for Privilege { name, grantable } in theirs.into_iter().flatten() {
+            *held.entry(name).or_default() |= grantable;
+        }
+        let held = held.into_iter().map(|(name, grantable)| Privilege { name, grantable }).collect();
+        after.0.insert(new.to_owned(), held);
+    }
+    Cow::Owned(after)
 }
 
 fn owner_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {

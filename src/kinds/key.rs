@@ -186,10 +186,11 @@ pub fn add(node: &Node, definition: &str, lock: Lock) -> Change {
 /// ALTER TABLE ... ADD CONSTRAINT where an index is built for it: nobody can use the table meanwhile.
 pub fn add_with_index(node: &Node, definition: &str, scope: &Scope) -> Vec<Change> {
     let live = table_of(&node.address).iter().any(|table| scope.has_rows(table));
-    vec![add(node, definition, Lock::AccessExclusive)
+    let add = add(node, definition, Lock::AccessExclusive)
         .hazard_if(live, Hazard::BlocksReads, "readers wait while its index is built")
         .hazard_if(live, Hazard::BlocksWrites, "writers wait while its index is built")
-        .hazard_if(live, Hazard::MayFailOnData, "rows that are in conflict with each other make it fail")]
+        .hazard_if(live, Hazard::MayFailOnData, "rows that are in conflict with each other make it fail");
+    [add].into_iter().chain(super::table::replica_identity_by(node, scope)).collect()
 }
 
 /// ALTER TABLE ... VALIDATE CONSTRAINT: reads the table while others go on using it.

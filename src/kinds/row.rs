@@ -8,7 +8,7 @@ use super::relation::{relation, table_of};
 use super::*;
 use crate::sql::{literal, Ident};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The row kind.
 pub struct ReferenceRow;
@@ -195,21 +195,98 @@ impl Kind for ReferenceRow {
 
     fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
         let tables = table_of(&node.address);
-        let mut before: Vec<Address> = Vec::new();
-        for sibling in tables.iter().flat_map(|t| desired.children(t)) {
-            match sibling.address.kind() {
-                "column" | "primary key" => before.push(sibling.address.clone()),
-                // Rows that this one may refer to.
-                "foreign key" => {
-                    let targets = sibling.needs.iter().filter(|n| n.kind() == "table" && !tables.contains(n));
-                    let rows = targets.flat_map(|t| desired.children(t)).filter(|n| n.address.kind() == "row");
-                    before.extend(rows.map(|n| n.address.clone()));
-                }
-                _ => {}
+        let siblings = tables.iter().flat_map(|table| desired.children(table));
+        let made_first = siblings.filter(|n| matches!(n.address.kind(), "column" | "primary key"));
+        made_first.map(|n| n.address.clone()).chain(may_refer_to(node, desired)).collect()
+    }
+
+    fn goes_before(&self, node: &Node, actual: &Model) -> Vec<Address> {
+        may_refer_to(node, actual)
+    }
+}
+
+/// The rows that a row may refer to: by its values the very row; where they do not tell, all rows of the other table.
+/// Rows that refer to each other in a circle have no order.
+fn may_refer_to(node: &Node, model: &Model) -> Vec<Address> {
+    let mut found = Vec::new();
+    for referred in references(node, model) {
+        match referred {
+            Referred::Row(row) if !leads_to(&row, &node.address, model) => found.push(row),
+            Referred::Row(_) => {}
+            Referred::AnyOf(table) => found.extend(rows(&table, model).map(|n| n.address.clone())),
+        }
+    }
+    found
+}
+
+/// Where a foreign key of a row's table leads it.
+enum Referred {
+    Row(Address),
+    /// The row does not say which.
+    AnyOf(Address),
+}
+
+fn rows<'a>(table: &Address, model: &'a Model) -> impl Iterator<Item = &'a Node> {
+    model.children(table).filter(|n| n.address.kind() == "row")
+}
+
+fn references(node: &Node, model: &Model) -> Vec<Referred> {
+    let (Some(table), Ok(row)) = (node.address.parent(), node.spec.read::<RowSpec>()) else { return Vec::new() };
+    let mut found = Vec::new();
+    for key in model.children(&table).filter(|n| n.address.kind() == "foreign key") {
+        let Ok(ForeignKeySpec { columns, references, target_columns, .. }) = key.spec.read() else { continue };
+        let target = references.address();
+        let values: Vec<Option<&Option<String>>> = columns.iter().map(|c| row.values.get(c)).collect();
+        // A NULL refers to nothing; what the column's default will be is not known.
+        if values.contains(&Some(&None)) {
+            continue;
+        }
+        let said: Option<BTreeMap<&str, &str>> = target_columns
+            .iter()
+            .zip(&values)
+            .map(|(column, value)| Some((column.as_str(), (*value)?.as_deref()?)))
+            .collect();
+        match said.and_then(|said| row_with(&target, &said, model)) {
+            Some(address) if address == node.address => {}
+            Some(address) => found.push(Referred::Row(address)),
+            None if target != table => found.push(Referred::AnyOf(target)),
+            None => {}
+        }
+    }
+    found
+}
+
+/// The row of a table that has these values; by its name where they are its key.
+fn row_with(table: &Address, said: &BTreeMap<&str, &str>, model: &Model) -> Option<Address> {
+    let first: RowSpec = rows(table, model).next()?.spec.read().ok()?;
+    if first.key.len() == said.len() && first.key.iter().all(|column| said.contains_key(column.as_str())) {
+        let values = said.iter().map(|(column, value)| ((*column).to_owned(), Some((*value).to_owned()))).collect();
+        let address = table.child("row", &name_of(&RowSpec { key: first.key, values }));
+        return model.get(&address).map(|n| n.address.clone());
+    }
+    let has = |spec: &RowSpec| {
+        said.iter().all(|(column, value)| spec.values.get(*column).and_then(Option::as_deref) == Some(value))
+    };
+    rows(table, model).find(|n| n.spec.read().is_ok_and(|spec| has(&spec))).map(|n| n.address.clone())
+}
+
+/// Whether following references from one row comes to another.
+fn leads_to(from: &Address, to: &Address, model: &Model) -> bool {
+    let mut seen = BTreeSet::from([from.clone()]);
+    let mut waiting = vec![from.clone()];
+    while let Some(address) = waiting.pop() {
+        let Some(node) = model.get(&address) else { continue };
+        for referred in references(node, model) {
+            let Referred::Row(next) = referred else { continue };
+            if next == *to {
+                return true;
+            }
+            if seen.insert(next.clone()) {
+                waiting.push(next);
             }
         }
-        before
     }
+    false
 }
 
 /// What is lost with a row: itself, and what foreign keys that stay do to the rows that refer to it.

@@ -4,6 +4,7 @@ use super::relation::relation;
 use super::*;
 use crate::sql::Ident;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The table kind.
 pub struct Table;
@@ -106,10 +107,12 @@ impl Kind for Table {
         let TableSpec { unlogged, with, replica_identity: _, method } = &spec;
         let mut clauses = Vec::new();
         let mut after = Vec::new();
+        let mut made_here = HashSet::new();
         for rider in riders {
             if let Some((clause, more)) = kind_of(&rider.address).clause(rider, scope) {
                 clauses.push(format!("\n  {clause}"));
                 after.extend(more);
+                made_here.insert(rider.address.name());
             }
         }
         let body = if clauses.is_empty() { String::new() } else { format!("{}\n", clauses.join(",")) };
@@ -123,8 +126,8 @@ impl Kind for Table {
         }
         let mut changes = vec![Change::new(sql, Lock::None, &[])];
         changes.extend(after);
-        let made_here = |name: &str| riders.iter().any(|rider| rider.address.name() == name);
-        if spec.replica_identity.as_deref().is_some_and(|word| matches!(word, "full" | "nothing") || made_here(word)) {
+        let now = |word: &str| matches!(word, "full" | "nothing") || made_here.contains(word);
+        if spec.replica_identity.as_deref().is_some_and(now) {
             changes.extend(replica_identity(node, None, &spec));
         }
         changes
@@ -176,8 +179,10 @@ impl Kind for Table {
         }
         // An index that is yet to come brings it along.
         let comes = |name: &str| {
-            let index = new.address.child("index", name);
-            scope.desired.get(&index).is_some() && scope.actual.get(&index).is_none()
+            ["index", "unique", "primary key"].into_iter().any(|kind| {
+                let index = new.address.child(kind, name);
+                scope.desired.get(&index).is_some() && scope.actual.get(&index).is_none()
+            })
         };
         if !b.replica_identity.as_deref().is_some_and(comes) {
             changes.extend(replica_identity(new, Some(&a), &b));
@@ -223,7 +228,8 @@ pub fn table_privileges(major: u32) -> &'static [&'static str] {
     }
 }
 
-/// The statement that makes an index that was just created the replica identity of its table, if it is to be.
+/// The statement that makes an index, or that of a key, that was just created the replica identity of its table, if
+/// it is to be.
 pub fn replica_identity_by(index: &Node, scope: &Scope) -> Option<Change> {
     let table = scope.desired.get(&index.address.parent()?)?;
     let spec: TableSpec = table.spec.read().ok()?;

@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 pub fn read_acl(acl: Option<&str>, owner: &str, grantable: &Grantable) -> (Grants, Vec<ForeignGrant>) {
     let Some(acl) = acl else { return (default_grants(grantable), Vec::new()) };
     let mut grants: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    // One who took everything from himself is an owner that holds nothing; on a column that goes without saying.
+    if grantable.column.is_none() {
+        grants.insert(owner.to_owned(), BTreeMap::new());
+    }
     let mut foreign = Vec::new();
     for element in array_elements(acl) {
         let Some(entry) = AclEntry::parse(&element) else { continue };
@@ -156,6 +160,7 @@ mod tests {
         assert_eq!(foreign, [by_y]);
         let (grants, _) = read_acl(Some("{\"\\\"o d\\\"=a*/own\"}"), "own", &on);
         assert_eq!(grants.0.get("o d"), Some(&vec![Privilege { name: "insert".into(), grantable: true }]));
+        assert_eq!(grants.0.get("own"), Some(&Vec::new()), "an owner that holds nothing is not one that holds all");
         assert_eq!(read_acl(None, "own", &on).0, Grants::default());
     }
 }
