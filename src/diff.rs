@@ -1,6 +1,6 @@
 //! Differences: a merge-join of two models. Knows no kind.
 
-use crate::kinds::facet;
+use crate::kinds::{self, facet};
 use crate::model::{Model, Node};
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -53,10 +53,9 @@ pub fn same_spec(actual: &Node, desired: &Node) -> bool {
     if actual.spec == desired.spec {
         return true;
     }
-    if desired.prints.is_empty() {
-        return false;
-    }
-    let (Ok(a), Ok(b)) = (actual.spec.read::<Value>(), desired.spec.read::<Value>()) else { return false };
+    let (Ok(mut a), Ok(mut b)) = (actual.spec.read::<Value>(), desired.spec.read::<Value>()) else { return false };
+    let kind = kinds::kind_of(&desired.address);
+    [&mut a, &mut b].into_iter().for_each(|spec| kind.plain_words(spec));
     same(&a, &b, &desired.prints)
 }
 

@@ -6,6 +6,7 @@ use crate::compile::surroundings::{self, Stubs};
 use crate::declare::write::{as_declared, document, Document, File, SCHEMA_FILE};
 use crate::declare::{files::digest, json_schema, Basis, Source, Sources};
 use crate::error::{Error, Result};
+use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::yaml::{self, Yaml};
 use std::collections::{BTreeMap, HashMap};
@@ -58,6 +59,11 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
         }),
     );
     notes.extend(loaded.unchecked.iter().cloned());
+    let states = loaded.model.nodes().iter().filter_map(|node| {
+        let (_, words) = kinds::kind_of(&node.address).declarable(node)?;
+        Some(format!("{}: it {words}", node.address))
+    });
+    notes.extend(states);
     Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, stubs: Stubs::default() })
 }
 

@@ -143,6 +143,28 @@ fn what_cannot_be_held_is_said() {
     });
 }
 
+/// An index that CONCURRENTLY left invalid is adopted as what it was meant to be, and said; a plan builds it.
+#[test]
+fn an_invalid_index_is_not_adopted_as_a_valid_one() {
+    on_each_major(async |_, database| {
+        database.psql("create table broken (n int); insert into broken values (1), (1)").expect("made");
+        assert!(database.psql("create unique index concurrently broken_n on broken (n)").is_err());
+        database.psql("delete from broken").expect("emptied");
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = inspected(database).await;
+        let said = "index public.broken.broken_n: it is invalid";
+        assert!(read.notes.iter().any(|note| note.starts_with(said)), "{:?}", read.notes);
+        let files = read.document(false).files();
+        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
+        let text = read.lock(directory.path(), &files).unwrap_or_else(|error| panic!("{error}"));
+        compile::lock::store(&directory.path().join("schema.lock"), &text).expect("a lock");
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
+        assert!(steps.iter().all(|step| step.ends_with("index public.broken.broken_n")), "{steps:?}");
+        assert!(!steps.is_empty());
+    });
+}
+
 /// The JSON Schema takes what the reader takes.
 #[test]
 fn declarations_fit_the_json_schema() {

@@ -73,6 +73,9 @@ pub fn as_declared(mut node: Node, major: u32) -> Node {
     if kind.follows_owner(&node) {
         node.owner = None;
     }
+    if let Some((spec, _)) = kind.declarable(&node) {
+        node.spec = spec;
+    }
     let grantable = kind.grantable(&node, major);
     let differ =
         node.grants.as_deref().zip(grantable).is_some_and(|(grants, on)| *grants != facet::default_grants(&on));

@@ -251,6 +251,12 @@ impl Kind for ForeignKey {
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }
 
+    fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {
+        let spec: ForeignKeySpec = node.spec.read().ok()?;
+        let kept = ForeignKeySpec { disabled: false, ..spec.clone() };
+        spec.disabled.then(|| (Spec::of(&kept), "has its triggers disabled and is declared as one that is kept"))
+    }
+
     fn phrase(&self, node: &Node) -> String {
         key::phrase(node)
     }

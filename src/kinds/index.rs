@@ -152,6 +152,16 @@ impl Kind for Index {
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }
 
+    fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {
+        let spec: IndexSpec = node.spec.read().ok()?;
+        let valid = IndexSpec { invalid: false, ..spec.clone() };
+        spec.invalid.then(|| (Spec::of(&valid), "is invalid and declared as it was meant: a plan builds it anew"))
+    }
+
+    fn plain_words(&self, spec: &mut serde_json::Value) {
+        super::table::plain_parameters(spec);
+    }
+
     fn phrase(&self, node: &Node) -> String {
         format!("INDEX {}", qualified(node.address.schema(), node.address.name()))
     }

@@ -114,6 +114,10 @@ impl Kind for MaterializedView {
         Ok((!populated).then(|| Hints { without_data: true, ..Hints::default() }))
     }
 
+    fn plain_words(&self, spec: &mut serde_json::Value) {
+        super::table::plain_parameters(spec);
+    }
+
     fn phrase(&self, node: &Node) -> String {
         format!("MATERIALIZED VIEW {}", relation(&node.address))
     }

@@ -177,6 +177,19 @@ pub trait Kind: Sync {
         &[]
     }
 
+    /// Brings what may be spelled in several ways, by rules that the manual states, into one: specs that differ are
+    /// compared so.
+    fn plain_words(&self, spec: &mut serde_json::Value) {
+        let _ = spec;
+    }
+
+    /// What a declaration can say of a live one that is in a state which nobody can declare, and what becomes of that
+    /// state, in words that follow its address.
+    fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {
+        let _ = node;
+        None
+    }
+
     /// One row of the catalog query.
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found>;
 

@@ -4,6 +4,7 @@ use super::relation::relation;
 use super::*;
 use crate::sql::Ident;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// The table kind.
@@ -190,6 +191,10 @@ impl Kind for Table {
         Alter::InPlace(changes)
     }
 
+    fn plain_words(&self, spec: &mut serde_json::Value) {
+        plain_parameters(spec);
+    }
+
     fn rename(&self, node: &Node, to: &str) -> Option<Change> {
         let sql = format!("ALTER TABLE {} RENAME TO {}", relation(&node.address), Ident(to));
         Some(Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address)))
@@ -277,6 +282,38 @@ pub fn sql_parameters(with: &[String]) -> String {
         Some(format!("{name} = {}", crate::sql::literal(value)))
     };
     with.iter().filter_map(pair).collect::<Vec<_>>().join(", ")
+}
+
+/// Storage parameters that are true or false (PostgreSQL's reloptions.c); a catalog holds them as they were written.
+const BOOLEAN: [&str; 6] =
+    ["autosummarize", "autovacuum_enabled", "deduplicate_items", "fastupdate", "user_catalog_table", "vacuum_truncate"];
+
+/// A storage parameter in the words that all spellings of it share: `fastupdate=off` is `fastupdate=false`.
+pub fn plain_parameter(parameter: &str) -> Cow<'_, str> {
+    let Some((name, value)) = parameter.split_once('=') else { return parameter.into() };
+    if !BOOLEAN.contains(&name.strip_prefix("toast.").unwrap_or(name)) {
+        return parameter.into();
+    }
+    // Any beginning that only one word has (manual, section 8.6).
+    let value = value.to_ascii_lowercase();
+    let means = |words: [&str; 3], digit: &str| {
+        value == digit || value != "o" && !value.is_empty() && words.iter().any(|word| word.starts_with(&value))
+    };
+    match (means(["true", "yes", "on"], "1"), means(["false", "no", "off"], "0")) {
+        (true, false) => format!("{name}=true").into(),
+        (false, true) => format!("{name}=false").into(),
+        _ => parameter.into(),
+    }
+}
+
+/// [`plain_parameter`] for the `with` of a spec.
+pub fn plain_parameters(spec: &mut serde_json::Value) {
+    let with = spec.get_mut("with").and_then(|with| with.as_array_mut());
+    for parameter in with.into_iter().flatten() {
+        if let Some(text) = parameter.as_str() {
+            *parameter = plain_parameter(text).into_owned().into();
+        }
+    }
 }
 
 /// `SET (...)` and `RESET (...)` from the old to the new parameters.

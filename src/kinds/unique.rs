@@ -80,6 +80,10 @@ impl Kind for Unique {
         true
     }
 
+    fn plain_words(&self, spec: &mut serde_json::Value) {
+        super::table::plain_parameters(spec);
+    }
+
     fn phrase(&self, node: &Node) -> String {
         key::phrase(node)
     }
