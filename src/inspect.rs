@@ -80,7 +80,7 @@ impl Inspection {
 
     /// The declaration. With `all_grants`, nobody gets a privilege unseen: what is the default is declared too.
     pub fn document(&self, all_grants: bool) -> Document {
-        document(&self.model, self.major, &self.schemas, &self.notes, all_grants)
+        document(&self.model, self.major, &self.schemas, &[], &self.notes, all_grants)
     }
 
     /// The lock of the declaration in these files. What the server printed is what it compiles to, as far as

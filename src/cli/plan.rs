@@ -57,9 +57,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     if args.no_rehearsal && !draft.plan.is_empty() {
         draft.plan.untried("--no-rehearsal was said");
     } else {
-        let subject = Subject { live: &live, desired: &desired.model, wanted: &wanted };
+        let subject = Subject::new(&live, &desired.model, &wanted);
         let detail = |text: &str| env.terminal.detail(text);
-        rehearsal::rehearse(&choices.scratch, choices.env, &subject, &mut draft, &detail).await?;
+        rehearsal::rehearse(&choices.scratch, choices.env, &session, subject, &mut draft, &detail).await?;
     }
     if let Some(why) = draft.plan.why_not_rehearsed().filter(|_| args.rehearse) {
         return Err(Error::new(format!("the plan cannot be rehearsed: {why}"))

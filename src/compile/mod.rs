@@ -21,7 +21,7 @@ pub mod surroundings;
 
 pub use increment::Increment;
 pub use refresh::{read, sources, Reading};
-pub use scratch::{abandon, Built, Place, Room, Scratch};
+pub use scratch::{abandon, extension, Built, Place, Room, Scratch};
 
 use crate::catalog::{self, Wanted};
 use crate::declare::{Declaration, Settings};
@@ -82,7 +82,7 @@ async fn build(
         // Others' extensions are there too.
         extensions: Some(of("extension").map(|node| node.address.name().to_owned()).collect()),
     };
-    scratch.surround(declaration, part);
+    scratch.surround(declaration.ground(), part);
     scratch.roles(&build::roles(part)).await?;
     progress(&format!("building {} things in scratch", part.nodes().len()));
     let room = scratch.database().await?;

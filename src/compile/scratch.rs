@@ -6,7 +6,6 @@ mod room;
 
 pub use room::{Built, Room};
 
-use super::build;
 use super::server::{find, LocalServer, Options};
 use crate::catalog::connect::Target;
 use crate::catalog::Session;
@@ -197,28 +196,27 @@ impl Scratch {
 
     /// Says what each database is to hold before anything is built in it: what the declaration calls
     /// external, and on a server of our own the extensions, which may need a superuser.
-    pub fn surround(&mut self, declaration: &Declaration, part: &Model) {
-        let external = declaration.external.iter().map(|draft| &draft.node);
-        let extensions = part.nodes().iter().chain(external);
-        let named = |node: &Node| Some((node.address.name().to_owned(), extension_schema(node)?));
-        self.extensions = extensions.filter_map(named).collect();
-        self.ground = declaration.ground();
+    pub fn surround(&mut self, ground: Option<Declaration>, part: &Model) {
+        let external = ground.iter().flat_map(|ground| &ground.drafts).map(|draft| &draft.node);
+        let nodes = part.nodes().iter().chain(external);
+        self.extensions = nodes.filter_map(extension).collect();
+        self.ground = ground;
     }
 
-    /// A new database for a plan to be tried in, with a session in it and, on a server of our own, one of a superuser beside
-    /// it: there the first is that of the `role`, which owns the database and is no superuser.
+    /// A new database for a plan to be tried in, without anything in it. On a server of our own the room is that of the
+    /// `role`, which owns the database and is no superuser.
     ///
     /// # Errors
     /// The server's refusals.
-    pub async fn stage(&mut self, role: Option<&str>) -> Result<(Session, Option<Session>)> {
+    pub async fn stage(&mut self, role: Option<&str>) -> Result<Room> {
         let target = self.create(role).await?;
         let Some(role) = role.filter(|_| self.local.is_some()) else {
-            return Ok((Session::open(&target).await?, None));
+            return Ok(Room::open(Session::open(&target).await?));
         };
         let above = Session::open(&target).await?;
         // Before 15, `public` belongs to whoever made the server.
         above.client.batch_execute(&format!("ALTER SCHEMA public OWNER TO {}", Ident(role))).await?;
-        Ok((Session::open(&target.with_user(role)).await?, Some(above)))
+        Room::below(Session::open(&target.with_user(role)).await?, above).await
     }
 
     /// A new database with what others own, and nothing else, and a session in it.
@@ -229,15 +227,13 @@ impl Scratch {
         let target = self.create(Some(BUILDER)).await?;
         let room = if self.local.is_some() {
             let above = Session::open(&target).await?;
-            self.extend(&above).await?;
             Room::below(Session::open(&target.with_user(BUILDER)).await?, above).await?
         } else {
             Room::open(Session::open(&target).await?)
         };
+        room.extend(&self.extensions, BUILDER).await?;
         if let Some(ground) = &self.ground {
-            let whole = Model::new(ground.drafts.iter().map(|draft| draft.node.clone()).collect());
-            build::drafts(&room, ground, &whole).await?;
-            room.client.batch_execute("COMMIT").await?;
+            room.lay(ground).await?;
         }
         Ok(room)
     }
@@ -267,29 +263,6 @@ impl Scratch {
         Ok(target)
     }
 
-    /// Creates the extensions, as far as that works: what does not is refused when its turn comes, and said
-    /// where it was declared.
-    async fn extend(&self, above: &Session) -> Result<()> {
-        let mut waiting: Vec<&(String, String)> = self.extensions.iter().collect();
-        let mut before = usize::MAX;
-        // One may require another.
-        while !waiting.is_empty() && waiting.len() < before {
-            before = waiting.len();
-            let mut refused = Vec::new();
-            for extension in waiting {
-                let sql = make_extension(&extension.0, &extension.1, BUILDER);
-                if let Err(error) = above.client.batch_execute(&sql).await {
-                    if error.as_db_error().is_none() {
-                        return Err(error.into());
-                    }
-                    refused.push(extension);
-                }
-            }
-            waiting = refused;
-        }
-        Ok(())
-    }
-
     /// Removes the databases on a shared server.
     pub async fn close(self) -> Result<()> {
         if self.local.is_some() {
@@ -306,13 +279,9 @@ impl Scratch {
     }
 }
 
-/// Creates an extension, and its schema for `owner`.
-fn make_extension(name: &str, schema: &str, owner: &str) -> String {
-    let make = match schema {
-        system if system.starts_with("pg_") => String::new(),
-        _ => format!("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}; ", Ident(schema), Ident(owner)),
-    };
-    format!("{make}CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}", Ident(name), Ident(schema))
+/// The name of an extension and its schema; None of anything else.
+pub fn extension(node: &Node) -> Option<(String, String)> {
+    Some((node.address.name().to_owned(), extension_schema(node)?))
 }
 
 fn drop_database(name: &str) -> String {

@@ -4,11 +4,13 @@
 //! A [`Stubs`] holds outlines only: signatures without bodies, tables as columns and keys. So what is built over
 //! them prints as over the things themselves, and nobody's code is copied.
 
+use super::lock;
 use crate::catalog::{self, Session};
+use crate::declare::write::document;
 use crate::declare::{extension_schema, may_be_ignored, Declaration, Foreign, Names, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{form::nearest, Draft};
-use crate::model::{Address, Node, Spec};
+use crate::model::{Address, Model, Node, Spec};
 use crate::sql::Space;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -64,9 +66,9 @@ pub async fn complete(declaration: &mut Declaration, target: Option<&Session>, k
     let problems = match target {
         Some(session) => {
             session.snapshot().await?;
-            let problems = copy(declaration, session).await?;
+            let missing = copy(declaration, session).await?;
             session.release().await?;
-            problems
+            missing.into_iter().map(Missing::problem).collect()
         }
         None => {
             let mut kept = kept.map(|kept| kept.drafts(declaration)).transpose()?.unwrap_or_default();
@@ -95,11 +97,92 @@ fn is_theirs(schema: &str, name: &str, settings: &Settings) -> bool {
     !settings.schemas.iter().any(|own| own == schema) || may_be_ignored(schema, name, settings)
 }
 
+/// What models that were read from servers rest on and others own.
+pub enum Ground {
+    /// As the database has it, to be built before the models; None if that is nothing.
+    Known(Option<Declaration>),
+    /// The database lacks something: what, and what to do.
+    Lacking(Error),
+    /// Why nothing can stand in for it.
+    Beyond(String),
+}
+
+/// Finds what others own of what models rest on, as a database has it.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn around(session: &Session, models: &[&Model], owned: &Owned<'_>) -> Result<Ground> {
+    let Owned { schemas, ignore } = owned;
+    let directory = tempfile::tempdir().map_err(|e| Error::new(format!("cannot make a temporary directory: {e}")))?;
+    let mut copied: Vec<Draft> = Vec::new();
+    let mut ground = None;
+    for (at, model) in models.iter().enumerate() {
+        // What it refers to is found where it is in a declaration: in its texts.
+        let text = document(model, session.major, schemas, ignore, &[], false).text();
+        let path = directory.path().join(format!("{at}.yaml"));
+        lock::store(&path, &text)?;
+        let mut declaration = match crate::declare::read(&path) {
+            Ok(declaration) => declaration,
+            Err(error) => return Ok(Ground::Beyond(unplaced(&error))),
+        };
+        declaration.adopt(copied);
+        if !declaration.foreign.is_empty() {
+            session.snapshot().await?;
+            let missing = copy(&mut declaration, session).await;
+            session.release().await?;
+            if let Some(first) = missing?.into_iter().next() {
+                let Problem { message, hint, .. } = first.problem();
+                return Ok(match hint {
+                    Some(hint) => Ground::Lacking(Error::new(message).with_hint(hint)),
+                    None => Ground::Beyond(message),
+                });
+            }
+        }
+        ground = declaration.ground();
+        copied = declaration.external;
+    }
+    Ok(Ground::Known(ground))
+}
+
+/// What a declaration calls its own.
+pub struct Owned<'a> {
+    pub schemas: &'a [String],
+    pub ignore: &'a [String],
+}
+
+/// Mistakes in a text that nobody wrote: where they stand says nothing.
+fn unplaced(error: &Error) -> String {
+    match error {
+        Error::Declaration(problems) => problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "),
+        failed @ Error::Failed { .. } => failed.to_string(),
+    }
+}
+
+/// What a declaration refers to and cannot have from a database.
+struct Missing {
+    foreign: Foreign,
+    /// What stands in its place, of a kind that has no outline.
+    beyond: Option<String>,
+}
+
+impl Missing {
+    fn problem(self) -> Problem {
+        let Self { foreign, beyond } = self;
+        if let Some(words) = beyond {
+            let message = format!("{words} belongs to others, and is of a kind that nothing can stand in for here");
+            return Problem::new(&foreign.pos, message);
+        }
+        let message = format!("there is no {} `{}` in the database", foreign.kind(), foreign.words());
+        Problem::new(&foreign.pos, message)
+            .hint("somebody else has to make it there; declare it under `external` if it is to come")
+    }
+}
+
 /// Copies from the target until nothing new is referred to; what it does not have.
-async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Problem>> {
+async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Missing>> {
     let mut asked = declaration.foreign.clone();
     let mut known: HashSet<(Space, Vec<String>, String)> = HashSet::new();
-    let mut problems = Vec::new();
+    let mut missing = Vec::new();
     for _ in 0..ROUNDS {
         asked.retain(|foreign| known.insert((foreign.space, foreign.schemas.clone(), foreign.name.clone())));
         if asked.is_empty() {
@@ -110,13 +193,9 @@ async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Pr
         let mut sighting = catalog::sight(session, &asked, &theirs).await?;
         let beyond: HashMap<usize, &String> = sighting.beyond.iter().map(|(at, words)| (*at, words)).collect();
         for (at, foreign) in asked.iter().enumerate().filter(|(_, foreign)| foreign.certain) {
-            if let Some(words) = beyond.get(&at) {
-                let message = format!("{words} belongs to others, and is of a kind that nothing can stand in for here");
-                problems.push(Problem::new(&foreign.pos, message));
-            } else if !sighting.there.contains(&at) {
-                let message = format!("there is no {} `{}` in the database", foreign.kind(), foreign.words());
-                let hint = "somebody else has to make it there; declare it under `external` if it is to come";
-                problems.push(Problem::new(&foreign.pos, message).hint(hint));
+            let beyond = beyond.get(&at).map(|words| (*words).clone());
+            if beyond.is_some() || !sighting.there.contains(&at) {
+                missing.push(Missing { foreign: foreign.clone(), beyond });
             }
         }
         // What is declared as an extension is built as such.
@@ -127,7 +206,7 @@ async fn copy(declaration: &mut Declaration, session: &Session) -> Result<Vec<Pr
         sighting.outlines.retain(|outline| outline.section != "extensions" || !own(&outline.key));
         asked = declaration.adopt_outlines(sighting.outlines)?;
     }
-    Ok(problems)
+    Ok(missing)
 }
 
 /// What is certainly somebody else's, and of which nothing is known.

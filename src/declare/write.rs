@@ -52,9 +52,16 @@ pub struct File {
     pub things: Vec<Address>,
 }
 
-/// The declaration of a model as read from a server of this major. `notes` are said as comments. With
-/// `all_grants`, who may use a thing is said also where it is the default, and so is managed.
-pub fn document(model: &Model, major: u32, schemas: &[String], notes: &[String], all_grants: bool) -> Document {
+/// The declaration of a model as read from a server of this major. `ignore` are patterns of what is left alone, `notes`
+/// are said as comments. With `all_grants`, who may use a thing is said also where it is the default, and so is managed.
+pub fn document(
+    model: &Model,
+    major: u32,
+    schemas: &[String],
+    ignore: &[String],
+    notes: &[String],
+    all_grants: bool,
+) -> Document {
     let default_schema = schemas.first().map_or("", String::as_str);
     let writer = Writer { model, major, default_schema, owner: usual_owner(model), all_grants };
     let mut settings = Mapping::new();
@@ -64,6 +71,9 @@ pub fn document(model: &Model, major: u32, schemas: &[String], notes: &[String],
         settings.insert("owner".into(), owner.into());
     }
     settings.insert("schemas".into(), schemas.to_vec().into());
+    if !ignore.is_empty() {
+        settings.insert("ignore".into(), ignore.to_vec().into());
+    }
     Document { settings, sections: writer.sections(), notes: notes.to_vec() }
 }
 

@@ -21,14 +21,18 @@ mod trial;
 mod values;
 mod verdict;
 
-use crate::catalog::{Live, Wanted};
-use crate::compile::{Place, Scratch};
+use crate::catalog::{Live, Session, Wanted};
+use crate::compile::closure::closure;
+use crate::compile::surroundings::{self, Ground, Owned};
+use crate::compile::{extension, Place, Scratch};
+use crate::declare::Declaration;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plan::{Draft, Rehearsal, Rehearsed};
 use failure::Failure;
 use part::Part;
 use rows::Fill;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// What a plan was made from.
@@ -36,6 +40,15 @@ pub struct Subject<'a> {
     pub live: &'a Live,
     pub desired: &'a Model,
     pub wanted: &'a Wanted,
+    /// What others own of what it rests on.
+    pub ground: Option<&'a Declaration>,
+}
+
+impl<'a> Subject<'a> {
+    /// What a plan was made from, before it is known what others own of that.
+    pub fn new(live: &'a Live, desired: &'a Model, wanted: &'a Wanted) -> Self {
+        Self { live, desired, wanted, ground: None }
+    }
 }
 
 /// What a rehearsal found out besides what it wrote into the plan.
@@ -69,22 +82,35 @@ impl From<tokio_postgres::Error> for Stop {
     }
 }
 
-/// Rehearses a plan in a scratch of its own; one that cannot be had is noted in the plan.
+/// Rehearses a plan in a scratch of its own; one that cannot be had is noted in the plan. The session is one on the
+/// target: what others own there is asked of it.
 ///
 /// # Errors
-/// The plan failed, with a report.
+/// The plan failed, with a report; it needs something of others that the target does not have.
 pub async fn rehearse(
     place: &Place,
     env: &dyn Fn(&str) -> Option<String>,
-    subject: &Subject<'_>,
+    session: &Session,
+    subject: Subject<'_>,
     draft: &mut Draft,
     progress: &dyn Fn(&str),
 ) -> Result<Findings> {
     if draft.plan.is_empty() {
         return Ok(Findings::default());
     }
-    let part = Part::of(subject, draft);
-    let extensions: Vec<String> = part.extensions.iter().cloned().collect();
+    let part = Part::of(&subject, draft);
+    let ground = match ground(session, &subject, &part, draft).await? {
+        Ground::Known(ground) => ground,
+        Ground::Lacking(error) => return Err(error),
+        Ground::Beyond(why) => {
+            draft.plan.untried(&why);
+            return Ok(Findings::default());
+        }
+    };
+    let subject = &Subject { ground: ground.as_ref(), ..subject };
+    let theirs = ground.iter().flat_map(|ground| &ground.drafts).filter_map(|draft| extension(&draft.node));
+    let extensions: BTreeSet<String> = part.extensions.iter().cloned().chain(theirs.map(|(name, _)| name)).collect();
+    let extensions: Vec<String> = extensions.into_iter().collect();
     match Scratch::open(place, draft.plan.reads.major, &extensions, env).await {
         Ok(mut scratch) => {
             progress(&format!("rehearsing on {}", scratch.words));
@@ -98,6 +124,13 @@ pub async fn rehearse(
             Ok(Findings::default())
         }
     }
+}
+
+/// What others own of what is there and of what will be.
+async fn ground(session: &Session, subject: &Subject<'_>, part: &Part, draft: &Draft) -> Result<Ground> {
+    let after = closure(&draft.after, &draft.touched);
+    let Wanted { schemas, ignore, rows: _, extensions: _ } = subject.wanted;
+    surroundings::around(session, &[&part.model, &after], &Owned { schemas, ignore }).await
 }
 
 async fn within(

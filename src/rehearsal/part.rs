@@ -5,7 +5,7 @@ use super::failure::holds_data;
 use super::{Stop, Subject, Tried};
 use crate::compile::closure::closure;
 use crate::kinds;
-use crate::model::{Address, Model, Node, Spec};
+use crate::model::{Address, Model, Node};
 use crate::plan::{self, Draft};
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ pub struct Part {
     pub roles: BTreeSet<String>,
     /// Every extension that any of it needs.
     pub extensions: BTreeSet<String>,
+    /// Those of them that nobody declared.
+    pub lacking: BTreeSet<String>,
 }
 
 impl Part {
@@ -69,18 +71,18 @@ impl Part {
         let lacking = lacking(&nodes, actual);
         let extensions: BTreeSet<String> = nodes
             .iter()
-            .chain(&lacking)
             .chain(made.iter().copied())
             .filter(|n| n.address.kind() == "extension")
             .map(|n| n.address.name().to_owned())
+            .chain(lacking.iter().cloned())
             .collect();
-        nodes.extend(lacking);
         Self {
             after: nodes.iter().chain(&rows).map(|n| after(&n.address)).chain(draft.touched.iter().cloned()).collect(),
             roles: nodes.iter().chain(made).flat_map(kinds::roles).collect(),
             model: Model::new(nodes),
             rows,
             extensions,
+            lacking,
         }
     }
 
@@ -110,12 +112,9 @@ impl Part {
 }
 
 /// Extensions that are needed and not declared.
-fn lacking(nodes: &[Node], actual: &Model) -> Vec<Node> {
-    let needs = nodes.iter().flat_map(|n| &n.needs);
-    let unknown: BTreeSet<&Address> =
-        needs.filter(|need| need.kind() == "extension" && actual.get(need).is_none()).collect();
-    let node = |address: &Address| Node::new(address.clone(), Spec::from_json(r#"{"schema":"public"}"#));
-    unknown.into_iter().map(node).collect()
+fn lacking(nodes: &[Node], actual: &Model) -> BTreeSet<String> {
+    let needs = nodes.iter().flat_map(|n| &n.needs).filter(|need| need.kind() == "extension");
+    needs.filter(|need| actual.get(need).is_none()).map(|need| need.name().to_owned()).collect()
 }
 
 /// What depends on something touched and is not touched itself, in the order of addresses.

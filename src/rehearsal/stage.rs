@@ -3,48 +3,75 @@
 
 use super::part::Part;
 use super::{Stop, Subject, Tried};
-use crate::catalog::{Session, Surroundings, Unmanaged};
-use crate::compile::Scratch;
+use crate::catalog::{Surroundings, Unmanaged};
+use crate::compile::{extension, Room, Scratch};
 use crate::error::{Error, Result};
-use crate::model::{Model, Node, Privilege};
+use crate::model::{Model, Privilege};
 use crate::plan::{self, Input};
 use crate::sql::Ident;
 use std::collections::BTreeSet;
 use tokio_postgres::error::SqlState;
 
-/// A new database with a part of the actual state, and a session in it that acts as the plan's role as far as that
-/// can be had.
-pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, part: &Part) -> Tried<Session> {
+/// A new database with a part of the actual state, over what others own of it, and a session in it that acts as the
+/// plan's role as far as that can be had.
+pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, part: &Part) -> Tried<Room> {
     let name = match role {
         Role::Plans(name) => Some(name.as_str()),
         Role::Own => None,
     };
-    let (session, above) = scratch.stage(name).await?;
-    session.client.batch_execute(&ground(subject, part)).await?;
+    let room = scratch.stage(name).await?;
+    // It is built like any other where it is managed.
+    if subject.wanted.schemas.iter().any(|s| s == "public") {
+        room.client.batch_execute("DROP SCHEMA IF EXISTS public").await?;
+    }
+    lay(&room, name.unwrap_or(&room.role), subject, part).await?;
+    let given = room.given().await?;
     let empty = Model::default();
     let input = Input {
         actual: &empty,
         desired: &part.model,
         unmanaged: &Unmanaged::default(),
         surroundings: &Surroundings::default(),
-        major: session.major,
+        major: room.major,
     };
     for step in plan::steps(&input)? {
-        for sql in &step.sql {
-            let Err(refusal) = session.client.batch_execute(sql).await else { continue };
+        let made = usize::from(given.contains(&step.at));
+        for sql in step.sql.iter().skip(made) {
+            let Err(refusal) = room.client.batch_execute(sql).await else { continue };
             let failed = |error| Stop::Unable(format!("{} cannot be rebuilt in scratch: {error}", step.address));
             // Only extensions are created by a superuser: what they run, nobody declared.
             let withheld =
                 refusal.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) && step.at.starts_with("extension ");
-            match above.as_ref().filter(|_| withheld) {
-                Some(above) => above.client.batch_execute(sql).await.map_err(|e| failed(Error::from(e)))?,
-                None => return Err(failed(Error::from(refusal))),
-            }
+            let again = if withheld { room.as_superuser(sql).await } else { None };
+            again.unwrap_or(Err(refusal)).map_err(|e| failed(Error::from(e)))?;
         }
     }
     let defaults = default_privileges(&subject.live.surroundings, role);
-    session.client.batch_execute(&defaults).await?;
-    Ok(session)
+    room.client.batch_execute(&defaults).await?;
+    Ok(room)
+}
+
+/// Lays what is there before anything that is managed: the schemas that extensions want, and what others own.
+async fn lay(room: &Room, owner: &str, subject: &Subject<'_>, part: &Part) -> Tried<()> {
+    let theirs: Vec<(String, String)> =
+        subject.ground.iter().flat_map(|ground| &ground.drafts).filter_map(|draft| extension(&draft.node)).collect();
+    let unknown = part.lacking.iter().filter(|name| theirs.iter().all(|(known, _)| known != *name));
+    let all: Vec<(String, String)> =
+        unknown.map(|name| (name.clone(), "public".to_owned())).chain(theirs.iter().cloned()).collect();
+    room.extend(&all, owner).await?;
+    if let Some(ground) = subject.ground {
+        room.lay(ground)
+            .await
+            .map_err(|e| Stop::Unable(format!("what others own cannot be rebuilt in scratch: {e}")))?;
+    }
+    let known =
+        |name: &String| part.model.nodes().iter().any(|n| n.address.kind() == "schema" && n.address.name() == name);
+    let schemas: BTreeSet<String> =
+        part.model.nodes().iter().filter_map(extension).map(|(_, schema)| schema).filter(|name| !known(name)).collect();
+    for name in schemas {
+        room.client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", Ident(&name))).await?;
+    }
+    Ok(())
 }
 
 /// As whom statements run.
@@ -64,31 +91,6 @@ pub async fn roles(scratch: &Scratch, part: &Part, surroundings: &Surroundings) 
     let role = &surroundings.role;
     let role = if scratch.stands_in_for(role, &names).await? { Role::Plans(role.clone()) } else { Role::Own };
     Ok((role, missing.into_iter().collect()))
-}
-
-/// What has to be there, or gone, before the first statement.
-fn ground(subject: &Subject<'_>, part: &Part) -> String {
-    let mut sql = String::new();
-    // It is built like any other where it is managed.
-    if subject.wanted.schemas.iter().any(|s| s == "public") {
-        sql.push_str("DROP SCHEMA IF EXISTS public;");
-    }
-    let schemas: BTreeSet<String> = extensions(part).into_iter().map(|(_, schema)| schema).collect();
-    let known =
-        |name: &String| part.model.nodes().iter().any(|n| n.address.kind() == "schema" && n.address.name() == name);
-    for name in schemas.iter().filter(|name| !known(name)) {
-        sql.push_str(&format!("CREATE SCHEMA IF NOT EXISTS {};", Ident(name)));
-    }
-    sql
-}
-
-/// The extensions with their schemas.
-fn extensions(part: &Part) -> Vec<(String, String)> {
-    let named = |node: &Node| {
-        let spec = node.spec.read::<serde_json::Value>().ok().filter(|_| node.address.kind() == "extension")?;
-        Some((node.address.name().to_owned(), spec.get("schema")?.as_str()?.to_owned()))
-    };
-    part.model.nodes().iter().filter_map(named).collect()
 }
 
 /// The default privileges that the plan was made for: what they give to new things, its statements leave out.

@@ -141,8 +141,8 @@ impl Database<'_> {
         let mut corrections = Vec::new();
         if let Some(spoil) = rehearsed {
             spoil(&mut draft.plan);
-            let subject = Subject { live: &live, desired: &desired.model, wanted: &wanted };
-            let findings = rehearse(&choices.scratch, choices.env, &subject, &mut draft, &|_| {}).await;
+            let subject = Subject::new(&live, &desired.model, &wanted);
+            let findings = rehearse(&choices.scratch, choices.env, &session, subject, &mut draft, &|_| {}).await;
             corrections = findings.map_err(words)?.corrections;
         }
         let plan = draft.seal(allow).map_err(words)?;

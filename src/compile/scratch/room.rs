@@ -6,13 +6,14 @@
 //! session that was opened before anything could change what it meets. That session runs nothing that was
 //! declared, and reads nothing.
 
-use super::super::build::search_path;
+use super::super::build::{self, search_path};
 use super::Scratch;
 use crate::catalog::Session;
 use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Limits};
 use crate::model::{Address, Model, Node};
+use crate::sql::Ident;
 use std::collections::HashSet;
 use std::ops::Deref;
 
@@ -96,6 +97,54 @@ impl Room {
         Ok(Self { session, above: Some(Above { session: above, limits }) })
     }
 
+    /// Creates extensions as a superuser, in schemas of `owner`, as far as that works: what does not is refused when its
+    /// turn comes, and said where it was declared.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn extend(&self, extensions: &[(String, String)], owner: &str) -> Result<()> {
+        let Some(Above { session: above, .. }) = &self.above else { return Ok(()) };
+        let mut waiting: Vec<&(String, String)> = extensions.iter().collect();
+        let mut before = usize::MAX;
+        // One may require another.
+        while !waiting.is_empty() && waiting.len() < before {
+            before = waiting.len();
+            let mut refused = Vec::new();
+            for extension in waiting {
+                let sql = make_extension(&extension.0, &extension.1, owner);
+                if let Err(error) = above.client.batch_execute(&sql).await {
+                    if error.as_db_error().is_none() {
+                        return Err(error.into());
+                    }
+                    refused.push(extension);
+                }
+            }
+            waiting = refused;
+        }
+        Ok(())
+    }
+
+    /// Builds what others own, for good.
+    ///
+    /// # Errors
+    /// What is wrong with it; the server's refusals.
+    pub async fn lay(&self, ground: &Declaration) -> Result<()> {
+        let whole = Model::new(ground.drafts.iter().map(|draft| draft.node.clone()).collect());
+        build::drafts(self, ground, &whole).await?;
+        Ok(self.client.batch_execute("COMMIT").await?)
+    }
+
+    /// Runs a statement as a superuser where there is one beside the role.
+    ///
+    /// # Errors
+    /// The server's refusal; None says that there is no superuser.
+    pub async fn as_superuser(&self, sql: &str) -> Option<std::result::Result<(), tokio_postgres::Error>> {
+        match &self.above {
+            Some(Above { session, .. }) => Some(session.client.batch_execute(sql).await),
+            None => None,
+        }
+    }
+
     /// Schemas that are there already: they were not declared, or something needed them before.
     pub async fn given(&self) -> Result<HashSet<String>> {
         let rows = self.client.query("select nspname::text from pg_namespace", &[]).await?;
@@ -145,4 +194,13 @@ impl Room {
         }
         Err(Error::Declaration(problems))
     }
+}
+
+/// Creates an extension, and its schema for `owner`.
+fn make_extension(name: &str, schema: &str, owner: &str) -> String {
+    let make = match schema {
+        system if system.starts_with("pg_") => String::new(),
+        _ => format!("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}; ", Ident(schema), Ident(owner)),
+    };
+    format!("{make}CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}", Ident(name), Ident(schema))
 }

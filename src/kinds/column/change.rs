@@ -1,6 +1,7 @@
 //! Statements that add, change and remove columns.
 
 use super::{ColumnSpec, Generated, Identity};
+use crate::kinds::domain::DomainSpec;
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::{domain, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
@@ -44,8 +45,13 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
         }
         _ => {
             let stored = spec.generated.as_ref().is_some_and(|g| !g.is_virtual);
-            let rewrites =
-                live && (stored || spec.identity.is_some() || spec.default.as_deref().is_some_and(may_be_volatile));
+            let domains = domains(node, spec, scope);
+            let default = spec.default.as_ref().or_else(|| domains.iter().find_map(|d| d.default.as_ref()));
+            let checked = domains.iter().any(|d| d.not_null || !d.checks.is_empty());
+            let is_virtual = spec.generated.is_some() && !stored;
+            let rewrites = live
+                && !is_virtual
+                && (stored || spec.identity.is_some() || checked || default.is_some_and(|d| may_be_volatile(d)));
             let empty = spec.not_null && spec.default.is_none() && spec.identity.is_none() && spec.generated.is_none();
             let definition = spec.definition(!spec.not_null_not_valid);
             changes.push(rewriting(add(&definition), rewrites).hazard_if(
@@ -57,6 +63,20 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
     }
     changes.extend(settings(node, None, spec));
     changes
+}
+
+/// The domain that is a column's type, and those that it is over: with constraints, they are tested on each row, by
+/// writing it anew (ATExecAddColumn).
+fn domains(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<DomainSpec> {
+    let mut found: Vec<DomainSpec> = Vec::new();
+    let (mut ty, mut needs) = (spec.ty.clone(), &node.needs);
+    while let Some(next) = needs.iter().find(|need| need.kind() == "domain" && relation(need) == ty) {
+        let Some(node) = scope.desired.get(next) else { break };
+        let Ok(domain) = node.spec.read::<DomainSpec>() else { break };
+        (ty, needs) = (domain.ty.clone(), &node.needs);
+        found.push(domain);
+    }
+    found
 }
 
 /// Whether a default may be evaluated per row, which rewrites the table. What is certainly constant

@@ -16,6 +16,8 @@ pub struct Expect {
     pub refuses: Option<String>,
     /// A text of the reason why the plan cannot be rehearsed.
     pub not_rehearsed: Option<String>,
+    /// A text of what is measured though nobody announced it, because only a server can know.
+    pub measured: Option<String>,
     /// The hazards that need leave, no more and no less: `data_loss:table public.x`.
     pub hazards: Vec<String>,
     /// Texts of the plan's statements and hazards.
