@@ -181,24 +181,30 @@ fn what_is_measured_stands_in_the_plan() {
     });
 }
 
-/// What is not managed is not rebuilt: where a plan needs it, it says that it was not tried.
+/// What others own is rebuilt in outline. What has none cannot be, and a plan that needs it says that it was not tried.
 #[test]
 fn what_cannot_be_tried_is_said() {
     let other = "create schema other; create function other.f() returns int language sql as 'select 1';
-                 create table other.log (id int);";
+                 create table other.log (id int); create type other.span as range (subtype = int);";
     let cases = [
         (
             "a default that calls a function of somebody else",
             "alter table t add more int default other.f();",
             "more: int",
-            Err("table public.t cannot be rebuilt in scratch"),
+            Ok(6),
+        ),
+        (
+            "a range type of somebody else",
+            "alter table t add more other.span;",
+            "",
+            Err("type other.span belongs to others, and is of a kind that nothing can stand in for here"),
         ),
         (
             "a trigger that writes elsewhere",
             "create function f() returns trigger language plpgsql as 'begin insert into other.log values (1); return new; end';
              create trigger t_f before update on t for each row execute function f();",
             "",
-            Ok(0),
+            Ok(6),
         ),
         ("nothing of the sort", "", "", Ok(6)),
     ];

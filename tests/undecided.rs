@@ -220,6 +220,31 @@ fn what_is_not_managed_is_not_what_is_declared() {
 }
 
 /// The catalog does not tell what a body mentions; then all that is live is built.
+/// What others own is laid in scratch as the database has it, so that what rests on it can be compared.
+#[test]
+fn what_others_own_is_no_obstacle() {
+    let stage = compiled(
+        "create schema auth; create table auth.users (id int primary key, role varchar(9));
+         create function auth.uid() returns int language sql stable as 'select 1';
+         create table t (id int, alter_ego int references auth.users);
+         create policy p on t using (id = auth.uid()
+             or exists (select from auth.users u where u.id = t.id and u.role in ('a', 'b')));",
+        "
+tables:
+  t:
+    columns: { id: int, alter_ego: int references auth.users (id) }
+    policies:
+      p:
+        using: |
+          id = auth.uid() or exists (select from auth.users u where u.id = t.id
+            and u.role::text = any (array[('a'::varchar)::text, ('b'::varchar)::text]))
+",
+    );
+    has(&stage.on(&["drift"]), 0, &["In agreement"]);
+    stage.sql("drop policy p on t; create policy p on t using (id = auth.uid());");
+    has(&stage.on(&["drift"]), 2, &["table public.t", "policy p"]);
+}
+
 #[test]
 fn bodies_may_mention_what_no_catalog_tells() {
     let functions = "

@@ -23,6 +23,8 @@ pub struct Side<'a> {
     pub astray: &'a BTreeSet<Address>,
     /// The schemas that are owned.
     pub schemas: &'a [String],
+    /// What others own of what it rests on, where that is known: it is laid before anything is built.
+    pub ground: Option<&'a BTreeSet<Address>>,
 }
 
 /// What came of a thing.
@@ -37,9 +39,11 @@ pub enum Led {
 }
 
 impl Side<'_> {
-    /// Whether it rests on what the model does not hold.
+    /// Whether it rests on what neither the model holds nor the ground.
     fn is_astray(&self, node: &crate::model::Node) -> bool {
-        self.astray.contains(&node.address) || node.needs.iter().any(|need| self.model.get(need).is_none())
+        let laid = |need: &Address| self.ground.is_some_and(|ground| ground.contains(need));
+        self.ground.is_none() && self.astray.contains(&node.address)
+            || node.needs.iter().any(|need| self.model.get(need).is_none() && !laid(need))
     }
 
     /// What can be built of the roots' surroundings: whatever they can be without goes, if it is astray or rests on
@@ -82,7 +86,7 @@ pub async fn settle(side: &Side<'_>, roots: &[Address], scratch: &mut Scratch) -
     let none = BTreeSet::new();
     let mut whole = false;
     for round in 0..=ROUNDS {
-        let now = Side { model: &from, astray: if round == 0 { side.astray } else { &none }, schemas: side.schemas };
+        let now = Side { model: &from, astray: if round == 0 { side.astray } else { &none }, ..*side };
         let mut part = now.part(&waiting, whole);
         let (mut again, mut failures) = print(&part, side.schemas, scratch).await?;
         let helpless = |a: &&Address| again.get(a).is_none() && !needs_astray(&now, a);

@@ -4,10 +4,9 @@
 //! A [`Stubs`] holds outlines only: signatures without bodies, tables as columns and keys. So what is built over
 //! them prints as over the things themselves, and nobody's code is copied.
 
-use super::lock;
 use crate::catalog::{self, Session};
 use crate::declare::write::document;
-use crate::declare::{extension_schema, may_be_ignored, Declaration, Foreign, Names, Settings};
+use crate::declare::{self, extension_schema, may_be_ignored, Declaration, Foreign, Names, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{form::nearest, Draft};
 use crate::model::{Address, Model, Node, Spec};
@@ -100,37 +99,31 @@ fn is_theirs(schema: &str, name: &str, settings: &Settings) -> bool {
 /// What models that were read from servers rest on and others own.
 pub enum Ground {
     /// As the database has it, to be built before the models; None if that is nothing.
-    Known(Option<Declaration>),
+    Known(Option<Box<Declaration>>),
     /// The database lacks something: what, and what to do.
     Lacking(Error),
     /// Why nothing can stand in for it.
     Beyond(String),
 }
 
-/// Finds what others own of what models rest on, as a database has it.
+/// Finds what others own of what models rest on, as a database has it, within the transaction that is open.
 ///
 /// # Errors
 /// The database cannot be read.
 pub async fn around(session: &Session, models: &[&Model], owned: &Owned<'_>) -> Result<Ground> {
     let Owned { schemas, ignore } = owned;
-    let directory = tempfile::tempdir().map_err(|e| Error::new(format!("cannot make a temporary directory: {e}")))?;
     let mut copied: Vec<Draft> = Vec::new();
     let mut ground = None;
-    for (at, model) in models.iter().enumerate() {
+    for model in models {
         // What it refers to is found where it is in a declaration: in its texts.
         let text = document(model, session.major, schemas, ignore, &[], false).text();
-        let path = directory.path().join(format!("{at}.yaml"));
-        lock::store(&path, &text)?;
-        let mut declaration = match crate::declare::read(&path) {
+        let mut declaration = match declare::read_text(&text) {
             Ok(declaration) => declaration,
             Err(error) => return Ok(Ground::Beyond(unplaced(&error))),
         };
         declaration.adopt(copied);
         if !declaration.foreign.is_empty() {
-            session.snapshot().await?;
-            let missing = copy(&mut declaration, session).await;
-            session.release().await?;
-            if let Some(first) = missing?.into_iter().next() {
+            if let Some(first) = copy(&mut declaration, session).await?.into_iter().next() {
                 let Problem { message, hint, .. } = first.problem();
                 return Ok(match hint {
                     Some(hint) => Ground::Lacking(Error::new(message).with_hint(hint)),
@@ -138,7 +131,7 @@ pub async fn around(session: &Session, models: &[&Model], owned: &Owned<'_>) -> 
                 });
             }
         }
-        ground = declaration.ground();
+        ground = declaration.ground().map(Box::new);
         copied = declaration.external;
     }
     Ok(Ground::Known(ground))

@@ -5,7 +5,9 @@
 mod doubt;
 
 use crate::catalog::{Live, Session};
+use crate::compile::closure::closure;
 use crate::compile::settle::{settle, Led, Side};
+use crate::compile::surroundings::{self, Ground, Owned};
 use crate::compile::{lock, Scratch};
 use crate::engine::{self, Choices, Desired};
 use crate::error::{Error, Result};
@@ -50,7 +52,7 @@ pub async fn drift(
     *live = engine::live(session, &engine::wanted(desired), true).await?;
     let doubts = doubts(&live.model, &desired.model);
     let question = Question { doubts: &doubts, renamed: &[], live, desired };
-    let (learned, undecided) = ask(choices, session.major, question).await;
+    let (learned, undecided) = ask(choices, session, question).await;
     learn(choices, session.major, desired, learned, false);
     Ok(undecided)
 }
@@ -69,7 +71,7 @@ pub async fn plan(choices: &Choices<'_>, session: &Session, desired: &mut Desire
     };
     let renamed: Vec<(Address, Address)> = renamed.into_iter().map(|r| (r.from, r.to)).collect();
     let question = Question { doubts: &doubts, renamed: &renamed, live, desired };
-    let (learned, undecided) = ask(choices, session.major, question).await;
+    let (learned, undecided) = ask(choices, session, question).await;
     learn(choices, session.major, desired, learned, !renamed.is_empty());
     let (tried, open): (Vec<Undecided>, Vec<Undecided>) = undecided.into_iter().partition(|u| u.tried);
     for Undecided { address, why, .. } in tried {
@@ -96,14 +98,12 @@ struct Question<'a> {
 }
 
 /// Opens scratch, if anything is in doubt, and follows the doubts there.
-async fn ask(choices: &Choices<'_>, major: u32, question: Question<'_>) -> (Learned, Vec<Undecided>) {
+async fn ask(choices: &Choices<'_>, session: &Session, question: Question<'_>) -> (Learned, Vec<Undecided>) {
     let Question { doubts, renamed, live, desired } = question;
     if doubts.is_empty() {
         return (Learned::new(), Vec::new());
     }
     let (none, schemas) = (BTreeSet::new(), &desired.settings.schemas);
-    let there = Side { model: &live.model, astray: &live.astray, schemas };
-    let wanted = Side { model: &desired.model, astray: &none, schemas };
     let before = |address: &Address| renamed.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));
     let matters = doubts.iter().map(|doubt| {
         let node = desired.model.get(&doubt.address);
@@ -115,9 +115,26 @@ async fn ask(choices: &Choices<'_>, major: u32, question: Question<'_>) -> (Lear
     });
     let matters: Vec<Matter> = matters.collect();
     let answer = async {
-        let extensions =
-            [there.extensions(matters.iter().map(|m| &m.live)), wanted.extensions(matters.iter().map(Matter::at))];
-        let mut scratch = Scratch::open(&choices.scratch, major, &extensions.concat(), choices.env).await?;
+        let parts = [
+            closure(&live.model, matters.iter().map(|m| &m.live)),
+            closure(&desired.model, matters.iter().map(Matter::at)),
+        ];
+        let owned = Owned { schemas, ignore: &desired.settings.ignore };
+        let ground = match surroundings::around(session, &parts.each_ref(), &owned).await? {
+            Ground::Known(ground) => ground,
+            // What rests on it is astray.
+            Ground::Lacking(_) | Ground::Beyond(_) => None,
+        };
+        let laid: Option<BTreeSet<Address>> =
+            ground.as_ref().map(|ground| ground.drafts.iter().map(|draft| draft.node.address.clone()).collect());
+        let there = Side { model: &live.model, astray: &live.astray, schemas, ground: laid.as_ref() };
+        let wanted = Side { model: &desired.model, astray: &none, schemas, ground: laid.as_ref() };
+        let mut extensions =
+            [there.extensions(matters.iter().map(|m| &m.live)), wanted.extensions(matters.iter().map(Matter::at))]
+                .concat();
+        extensions.extend(laid.iter().flatten().filter(|a| a.kind() == "extension").map(|a| a.name().to_owned()));
+        let mut scratch = Scratch::open(&choices.scratch, session.major, &extensions, choices.env).await?;
+        scratch.surround(ground.map(|ground| *ground), &Model::default());
         let count = matters.len();
         (choices.progress)(&format!("prints that differ: {count}; comparing in scratch what they lead to"));
         let answer = follow(&matters, &there, &wanted, &mut scratch).await;

@@ -25,9 +25,10 @@ use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
 use crate::model::{Address, Node};
 use crate::sql::name::LONGEST;
-use crate::yaml::{Scalar, Value, Yaml};
+use crate::yaml::{self, Scalar, Value, Yaml};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A declaration as written, checked as far as that goes without a server.
 pub struct Declaration {
@@ -96,10 +97,23 @@ pub fn read(path: &Path) -> Result<Declaration> {
 /// Reads the files that are not known. Errors: as with [`read`], as far as these files have a part in them.
 pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     let mut reading = Reading::default();
-    let (mut sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut reading.problems)?;
+    let (sources, trees) = files::load(path, &|file| !known.files.contains(file), &mut reading.problems)?;
+    of_trees(sources, &trees, known, reading)
+}
+
+/// Reads a declaration that is in no file. Errors: as with [`read`].
+pub fn read_text(text: &str) -> Result<Declaration> {
+    let mut reading = Reading::default();
+    let sources = Sources { root: PathBuf::new(), files: Vec::new() };
+    let tree = yaml::read(&Arc::new(PathBuf::new()), text.as_bytes(), &mut reading.problems);
+    of_trees(sources, &Vec::from_iter(tree), &Known::default(), reading)
+}
+
+/// What YAML declares. Errors: all mistakes found, together.
+fn of_trees(mut sources: Sources, trees: &[Yaml], known: &Known, mut reading: Reading) -> Result<Declaration> {
     reading.unread.all |= !reading.problems.is_empty();
-    let basis = Basis::of(&trees, &sources.root);
-    let settings = Settings::read(&trees, &mut reading.problems);
+    let basis = Basis::of(trees, &sources.root);
+    let settings = Settings::read(trees, &mut reading.problems);
     let mut out = Drafts::new(settings.schemas.clone());
     known.nodes.iter().for_each(|node| out.take(&node.address));
     out.root = sources.root.clone();
@@ -130,7 +144,7 @@ pub fn read_part(path: &Path, known: &Known) -> Result<Declaration> {
     reading.problems.append(&mut out.problems);
     let mut drafts = out.list;
     count_siblings(&mut drafts);
-    let (mut external, files) = external::read(&trees, &templates, &settings, &sources.root, &mut reading);
+    let (mut external, files) = external::read(trees, &templates, &settings, &sources.root, &mut reading);
     sources.add_bodies(&files);
     let Reading { mut problems, unread } = reading;
     check_names(&drafts, &known.nodes, &|address| not_owned(address, &settings), &mut problems);

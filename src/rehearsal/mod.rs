@@ -107,7 +107,7 @@ pub async fn rehearse(
             return Ok(Findings::default());
         }
     };
-    let subject = &Subject { ground: ground.as_ref(), ..subject };
+    let subject = &Subject { ground: ground.as_deref(), ..subject };
     let theirs = ground.iter().flat_map(|ground| &ground.drafts).filter_map(|draft| extension(&draft.node));
     let extensions: BTreeSet<String> = part.extensions.iter().cloned().chain(theirs.map(|(name, _)| name)).collect();
     let extensions: Vec<String> = extensions.into_iter().collect();
@@ -130,7 +130,10 @@ pub async fn rehearse(
 async fn ground(session: &Session, subject: &Subject<'_>, part: &Part, draft: &Draft) -> Result<Ground> {
     let after = closure(&draft.after, &draft.touched);
     let Wanted { schemas, ignore, rows: _, extensions: _ } = subject.wanted;
-    surroundings::around(session, &[&part.model, &after], &Owned { schemas, ignore }).await
+    session.snapshot().await?;
+    let ground = surroundings::around(session, &[&part.model, &after], &Owned { schemas, ignore }).await;
+    session.release().await?;
+    ground
 }
 
 async fn within(
