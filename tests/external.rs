@@ -123,7 +123,7 @@ async fn run(server: &Server, case: &Case) {
     let refused = compiler.compile(shared(), false).await.expect_err("nothing is known of what others own");
     assert!(refused.contains("schema.yaml:"), "{}: {refused}", case.name);
 
-    let copied = compiler.compile(Place::Local(None), true).await;
+    let copied = compiler.compile(Place::local(None), true).await;
     let wanted = words(&copied.unwrap_or_else(|error| panic!("{}: {error}", case.name)));
     let stubs = compiler.stubs();
     let golden = case.directory.join("stubs.txt");
@@ -140,7 +140,7 @@ async fn run(server: &Server, case: &Case) {
 
     compiler.forget();
     compiler.declare(&format!("{yaml}{}", case.external));
-    same(case, "declared", compiler.compile(Place::Local(None), false).await, &wanted);
+    same(case, "declared", compiler.compile(Place::local(None), false).await, &wanted);
     assert_eq!(compiler.stubs(), "", "{}", case.name);
     same(case, "declared, with a target", compiler.compile(shared(), true).await, &wanted);
     assert_eq!(compiler.stubs(), "", "{}: what is declared is not copied", case.name);

@@ -207,7 +207,7 @@ tables:
         let wanted = compiled(&yaml, &shared, major);
         assert!(mark.path.exists(), "as a superuser it runs, or this shows nothing");
         std::fs::remove_file(&mark.path).expect("the mark");
-        assert_eq!(compiled(&yaml, &Place::Local(None), major), wanted);
+        assert_eq!(compiled(&yaml, &Place::local(None), major), wanted);
         assert!(!mark.path.exists());
     }
 }
@@ -287,7 +287,7 @@ fn what_only_a_superuser_may_define_comes_out_as_declared() {
         let shared = Place::Server(Box::new(test.target("postgres")));
         let wanted = compiled(PRIVILEGED, &shared, major);
         assert!(wanted.iter().any(|line| line.contains("\"leakproof\":true")), "{wanted:#?}");
-        assert_eq!(compiled(PRIVILEGED, &Place::Local(None), major), wanted);
+        assert_eq!(compiled(PRIVILEGED, &Place::local(None), major), wanted);
     }
 }
 
@@ -308,7 +308,7 @@ fn a_database_with_everything_in_it_compiles_within_limits() {
         });
         let shared = Place::Server(Box::new(test.target("postgres")));
         let wanted = compiled_in(directory.path(), &shared, major);
-        assert_eq!(compiled_in(directory.path(), &Place::Local(None), major), wanted);
+        assert_eq!(compiled_in(directory.path(), &Place::local(None), major), wanted);
     }
 }
 

@@ -92,8 +92,8 @@ impl ScratchArgs {
         };
         let place = Self::place_of(word.as_deref(), target)?;
         let words = match (&place, word.as_deref()) {
-            (Place::Local(None), _) => "a server of its own, from binaries installed here".to_owned(),
-            (Place::Local(Some(path)), _) => format!("a server of its own, from binaries in {}", path.display()),
+            (Place::Local(None, _), _) => "a server of its own, from binaries installed here".to_owned(),
+            (Place::Local(Some(path), _), _) => format!("a server of its own, from binaries in {}", path.display()),
             (Place::Server(target), Some("target")) => {
                 format!("databases of its own beside the target, at {}", target.host_label())
             }
@@ -105,7 +105,7 @@ impl ScratchArgs {
 
     fn place_of(word: Option<&str>, target: Option<&Target>) -> Result<Place> {
         match word {
-            None | Some("local") => Ok(Place::Local(None)),
+            None | Some("local") => Ok(Place::local(None)),
             Some("target") => match target {
                 Some(target) => Ok(Place::Server(Box::new(target.clone()))),
                 None => {
@@ -115,7 +115,7 @@ impl ScratchArgs {
             Some(word) if word.contains("://") || word.contains('=') => {
                 Ok(Place::Server(Box::new(Target::resolve(Some(word), &variable)?)))
             }
-            Some(word) if Path::new(word).is_dir() => Ok(Place::Local(Some(PathBuf::from(word)))),
+            Some(word) if Path::new(word).is_dir() => Ok(Place::local(Some(PathBuf::from(word)))),
             Some(word) => Err(Error::new(format!("`{word}` is no place for scratch"))
                 .with_hint("say `local`, a directory with PostgreSQL's binaries, a URL, or `target`")),
         }

@@ -6,7 +6,7 @@ mod room;
 
 pub use room::{Built, Room};
 
-use super::server::{find, LocalServer, Options};
+use super::server::{find, Install, LocalServer, Options};
 use crate::catalog::connect::Target;
 use crate::catalog::Session;
 use crate::declare::{extension_schema, Declaration};
@@ -14,31 +14,55 @@ use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use crate::sql::Ident;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where scratch databases live.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// A local server of the wanted major, started from binaries (found, or where the setting says).
-    Local(Option<PathBuf>),
+    Local(Option<PathBuf>, Kept),
     /// Databases of our own on the server that a URL names.
     Server(Box<Target>),
 }
 
+/// The local server of a place between two uses: one command may need scratch for more than one thing. It ends with
+/// the last copy of its place.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Option<Server>>>);
+
+/// A server of our own that is ready to be used, and an administrator's way to it.
+#[derive(Debug)]
+struct Server {
+    local: LocalServer,
+    admin: Target,
+}
+
+impl Kept {
+    fn slot(&self) -> MutexGuard<'_, Option<Server>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Place {
+    /// A local server, from binaries that are found or in a directory.
+    pub fn local(binaries: Option<PathBuf>) -> Self {
+        Self::Local(binaries, Kept::default())
+    }
+
     /// Whether declarations can be compiled here for a major, as far as that can be known without trying.
     pub fn can_compile(&self, major: u32) -> bool {
         match self {
-            Self::Local(setting) => find(Some(major), setting.as_deref()).is_ok(),
+            Self::Local(setting, _) => find(Some(major), setting.as_deref()).is_ok(),
             Self::Server(_) => false,
         }
     }
 }
 
-/// A place to build in. Its databases go when it is closed; a local server goes when it is dropped.
+/// A place to build in. Its databases go when it is closed, and a local server when it is dropped instead.
 pub struct Scratch {
     admin: Target,
-    local: Option<LocalServer>,
+    /// The server, if it is ours, and where it stays when it is no longer needed here.
+    local: Option<(LocalServer, Kept)>,
     /// What the names of its databases begin with.
     run: String,
     made: u32,
@@ -75,7 +99,7 @@ impl Scratch {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         match place {
-            Place::Local(setting) => {
+            Place::Local(setting, kept) => {
                 let install = find(Some(major), setting.as_deref())
                     .map_err(|e| e.with_hint_if_none("name a server of that major with `--scratch`"))?;
                 if let Some(extension) = extensions.iter().find(|e| !install.has_extension(e)) {
@@ -88,21 +112,14 @@ impl Scratch {
                         "install it there, or name another place with `--scratch`: binaries of PostgreSQL {major} that have it, the URL of a server that has it, or `target`"
                     )));
                 }
-                let options = Options { purpose: "scratch".into(), ..Options::default() };
-                let server = LocalServer::start(&install, &options)?;
-                let admin = Target::resolve(Some(&server.url("postgres")), env)?;
-                let session = Session::open(&admin).await?;
-                let sql = format!(
-                    "CREATE ROLE {BUILDER} LOGIN BYPASSRLS; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
-                     REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
-                );
-                session.client.batch_execute(&sql).await?;
-                // A role of this name owns things in many databases, and is no superuser here.
-                let admin = admin.with_user(ADMIN);
-                let session = Session::open(&admin).await?;
-                session.client.batch_execute("ALTER ROLE postgres RENAME TO pgplumb_first").await?;
                 let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
-                Self::new(admin, &session, Some(server), words).await
+                let again = kept.slot().take_if(|server| server.local.major() == major);
+                let Server { local, admin } = match again {
+                    Some(server) => server,
+                    None => start(&install, env).await?,
+                };
+                let session = Session::open(&admin).await?;
+                Self::new(admin, &session, Some((local, kept.clone())), words).await
             }
             Place::Server(target) => {
                 let session = Session::open(target).await?;
@@ -134,7 +151,7 @@ impl Scratch {
         }
     }
 
-    async fn new(admin: Target, session: &Session, local: Option<LocalServer>, words: String) -> Result<Self> {
+    async fn new(admin: Target, session: &Session, local: Option<(LocalServer, Kept)>, words: String) -> Result<Self> {
         let run = leftover::run_name(session).await?;
         let major = session.major;
         Ok(Self { admin, local, run, made: 0, major, extensions: Vec::new(), ground: None, words })
@@ -263,9 +280,10 @@ impl Scratch {
         Ok(target)
     }
 
-    /// Removes the databases on a shared server.
-    pub async fn close(self) -> Result<()> {
-        if self.local.is_some() {
+    /// Removes the databases on a shared server; a server of our own stays with its place.
+    pub async fn close(mut self) -> Result<()> {
+        if let Some((local, kept)) = self.local.take() {
+            *kept.slot() = Some(Server { local, admin: self.admin });
             return Ok(());
         }
         let session = Session::open(&self.admin).await?;
@@ -277,6 +295,24 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+/// Starts a server of our own with the two roles that use it.
+async fn start(install: &Install, env: &dyn Fn(&str) -> Option<String>) -> Result<Server> {
+    let options = Options { purpose: "scratch".into(), ..Options::default() };
+    let local = LocalServer::start(install, &options)?;
+    let admin = Target::resolve(Some(&local.url("postgres")), env)?;
+    let session = Session::open(&admin).await?;
+    let sql = format!(
+        "CREATE ROLE {BUILDER} LOGIN BYPASSRLS; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
+         REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
+    );
+    session.client.batch_execute(&sql).await?;
+    // A role of this name owns things in many databases, and is no superuser here.
+    let admin = admin.with_user(ADMIN);
+    let session = Session::open(&admin).await?;
+    session.client.batch_execute("ALTER ROLE postgres RENAME TO pgplumb_first").await?;
+    Ok(Server { local, admin })
 }
 
 /// The name of an extension and its schema; None of anything else.

@@ -105,7 +105,7 @@ impl<'a> Subject<'a> {
     pub fn reports(&self, target: &Target) -> BTreeSet<String> {
         let drift = block_on(async {
             let session = engine::open(target).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-            let both = engine::both(&self.choices(Place::Local(None), true), &session).await;
+            let both = engine::both(&self.choices(Place::local(None), true), &session).await;
             let (desired, live) = both.unwrap_or_else(|error| panic!("{}: {error}", self.name));
             Drift::of(&live, &desired.model, &[], session.major)
         });
