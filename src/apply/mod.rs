@@ -5,6 +5,7 @@
 //! journal, so that the journal always says what was committed.
 
 mod gate;
+mod holders;
 pub mod journal;
 mod run;
 

@@ -1,5 +1,6 @@
 //! Execution: batch by batch, each in a transaction with its locks first.
 
+use super::holders::holders;
 use super::{gate, journal};
 use crate::catalog::connect::{cancel, Target};
 use crate::catalog::Session;
@@ -182,17 +183,26 @@ async fn attempts(
             Err(Stop::Locked(_)) if attempt < options.attempts => {
                 session.client.batch_execute("ROLLBACK").await?;
                 let pause = Duration::from_millis(500 * u64::from(attempt.min(10)));
+                let who = holders(session, batch).await;
                 (options.progress)(&format!(
-                    "somebody holds a lock for longer than {}: trying again in {:.1} s ({attempt} of {})",
+                    "no lock within {}: trying again in {:.1} s ({attempt} of {}){}",
                     options.lock_timeout,
                     pause.as_secs_f64(),
-                    options.attempts
+                    options.attempts,
+                    if who.is_empty() { who } else { format!("; {who}") }
                 ));
                 tokio::time::sleep(pause).await;
                 attempt += 1;
             }
             Err(Stop::Locked(error)) => {
-                return Err(error.with_hint("somebody holds a lock: look at pg_stat_activity and pg_locks, or raise `attempts` or `lock_timeout`"));
+                session.client.batch_execute("ROLLBACK").await?;
+                let who = match holders(session, batch).await {
+                    nobody if nobody.is_empty() => {
+                        "somebody held a lock: look at pg_stat_activity and pg_locks".to_owned()
+                    }
+                    who => who,
+                };
+                return Err(error.with_hint(format!("{who}; end that, or raise `attempts` or `lock_timeout`")));
             }
             Err(Stop::Failed(error)) => return Err(error),
         }
