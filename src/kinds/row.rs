@@ -3,6 +3,7 @@
 //! Only the columns that a row declares are written and compared. Values are texts that the server
 //! casts to the column's type; what it prints them as is what is compared.
 
+use super::column::ColumnSpec;
 use super::foreign_key::ForeignKeySpec;
 use super::relation::{relation, table_of};
 use super::*;
@@ -175,12 +176,16 @@ impl Kind for ReferenceRow {
         let (Ok(a), Ok(b)) = (old.spec.read::<RowSpec>(), new.spec.read::<RowSpec>()) else {
             return Alter::Refuse("its values cannot be read".into());
         };
-        let changed: Vec<String> = b
-            .values
-            .iter()
-            .filter(|(column, v)| a.values.get(*column) != Some(v))
-            .map(|(column, v)| format!("{} = {}", Ident(column), value(v)))
-            .collect();
+        let differs = |(column, v): &(&String, &Option<String>)| a.values.get(*column) != Some(v);
+        let mut columns = b.values.iter().filter(differs).map(|(column, _)| column);
+        if let Some(column) = columns.find(|column| is_always_generated(&new.address, column, scope)) {
+            return Alter::Refuse(format!(
+                "its column `{column}` is GENERATED ALWAYS AS IDENTITY, which PostgreSQL lets nobody update: \
+                 declare the value that is there, or make the column BY DEFAULT"
+            ));
+        }
+        let changed: Vec<String> =
+            b.values.iter().filter(differs).map(|(column, v)| format!("{} = {}", Ident(column), value(v))).collect();
         let sql = format!("UPDATE {} SET {} WHERE {}", relation(&new.address), changed.join(", "), b.condition());
         Alter::InPlace(if changed.is_empty() {
             Vec::new()
@@ -287,6 +292,13 @@ fn leads_to(from: &Address, to: &Address, model: &Model) -> bool {
         }
     }
     false
+}
+
+/// Whether a column of a row's table is an identity that only PostgreSQL sets (manual, section 5.3).
+fn is_always_generated(row: &Address, column: &str, scope: &Scope) -> bool {
+    let column = row.parent().and_then(|table| scope.desired.get(&table.child("column", column)));
+    let spec = column.and_then(|node| node.spec.read::<ColumnSpec>().ok());
+    spec.and_then(|spec| spec.identity).is_some_and(|identity| identity.always)
 }
 
 /// What is lost with a row: itself, and what foreign keys that stay do to the rows that refer to it.
