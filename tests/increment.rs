@@ -25,6 +25,8 @@ type Files = BTreeMap<String, Option<String>>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
+    /// An extension that the server must have.
+    needs: Option<String>,
     start: Files,
     change: Files,
     /// Addresses; not said where everything is compiled.
@@ -90,6 +92,10 @@ fn difference(mine: &[u8], whole: &[u8]) -> String {
 }
 
 fn run(server: &Server, case: &Case) -> Result<(), String> {
+    if let Some(extension) = case.needs.as_ref().filter(|name| !server.has_extension(name)) {
+        println!("PostgreSQL {} has no extension {extension} here", server.major);
+        return Ok(());
+    }
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let directory = directory.path();
     store(directory, &case.start);

@@ -108,7 +108,10 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let written =
         Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
     let mix = Mix { names: names(&written, &kept), written: &written, kept: &kept };
-    let part = closure(&mix, written.nodes().iter().map(|n| &n.address));
+    // No draft tells what of an extension it uses.
+    let extensions =
+        kept.iter().map(|l| &l.node.address).filter(|a| a.kind() == "extension" && !written.nodes().is_empty());
+    let part = closure(&mix, written.nodes().iter().map(|n| &n.address).chain(extensions));
     Increment { part, kept, unread }
 }
 
