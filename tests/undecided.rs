@@ -4,7 +4,7 @@
 mod support;
 
 use std::os::unix::process::CommandExt;
-use support::stage::{Ran, Stage};
+use support::stage::{server, Ran, Stage};
 
 /// A table with a check that the server prints one way when it is written by hand, and another way when that print is
 /// fed back.
@@ -243,6 +243,29 @@ tables:
     has(&stage.on(&["drift"]), 0, &["In agreement"]);
     stage.sql("drop policy p on t; create policy p on t using (id = auth.uid());");
     has(&stage.on(&["drift"]), 2, &["table public.t", "policy p"]);
+}
+
+/// On a server of our own nobody but a superuser makes extensions, and what is compared may use one.
+#[test]
+fn extensions_are_no_obstacle() {
+    let extension = ["vector", "citext"].into_iter().find(|name| server().install().has_extension(name));
+    let Some(extension) = extension else { panic!("no extension to try it with") };
+    let stage = compiled(
+        &format!(
+            "create extension {extension}; create table t (s varchar(9), e {extension},
+             constraint c check (s in ('a', 'b') and e is not null))"
+        ),
+        &format!(
+            "
+extensions: [{extension}]
+tables:
+  t:
+    columns: {{ s: varchar(9), e: {extension} }}
+    checks: {{ c: \"s::text = any (array[('a'::varchar)::text, ('b'::varchar)::text]) and e is not null\" }}
+"
+        ),
+    );
+    has(&stage.on(&["drift", "--scratch", "local"]), 0, &["In agreement"]);
 }
 
 #[test]
