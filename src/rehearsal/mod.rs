@@ -128,7 +128,7 @@ pub async fn rehearse(
 
 /// What others own of what is there and of what will be.
 async fn ground(session: &Session, subject: &Subject<'_>, part: &Part, draft: &Draft) -> Result<Ground> {
-    let after = closure(&draft.after, &draft.touched);
+    let after = closure(subject.desired, &draft.touched);
     let Wanted { schemas, ignore, rows: _, extensions: _ } = subject.wanted;
     session.snapshot().await?;
     let ground = surroundings::around(session, &[&part.model, &after], &Owned { schemas, ignore }).await;
