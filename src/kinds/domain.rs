@@ -9,6 +9,7 @@ use super::*;
 use crate::sql::name::{derive, LONGEST};
 use crate::sql::{bracketed, qualified, Fragment, Ident, Shape};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The domain kind.
@@ -240,12 +241,23 @@ fn aside(name: &str) -> String {
     format!("{}{SUFFIX}", &name[..end])
 }
 
+/// The domain as it is created beside the old one, which still has the name that PostgreSQL would derive for its NOT NULL
+/// (from 17 on): said, the name may be borne twice (ChooseConstraintName).
+fn beside<'a>(node: &'a Node, scope: &Scope) -> Cow<'a, Node> {
+    let Ok(mut spec) = node.spec.read::<DomainSpec>() else { return Cow::Borrowed(node) };
+    if !spec.not_null || scope.major < 17 {
+        return Cow::Borrowed(node);
+    }
+    spec.not_null_name = Some(spec.not_null_constraint(node.address.name()));
+    Cow::Owned(Node { spec: Spec::of(&spec), ..node.clone() })
+}
+
 /// Moves the old domain aside and creates the new one, which the columns then move over to.
 fn swap(node: &Node, scope: &Scope) -> Alter {
     let aside = aside(node.address.name());
     let plain = |sql: String| Change::new(sql, Lock::None, &[]);
     let mut begin = vec![plain(format!("ALTER {} RENAME TO {}", Domain.phrase(node), Ident(&aside)))];
-    begin.extend(Domain.create(node, &[], scope));
+    begin.extend(Domain.create(&beside(node, scope), &[], scope));
     Alter::Swap { begin, end: vec![plain(format!("DROP DOMAIN {}", qualified(node.address.schema(), &aside)))] }
 }
 
@@ -258,7 +270,7 @@ fn move_over(node: &Node, below: &Address, scope: &Scope) -> Rebind {
     wanted.grants = wanted.grants.or_else(|| node.grants.clone());
     let plain = |sql: String| Change::new(sql, Lock::None, &[]);
     let mut changes = vec![plain(format!("ALTER {} RENAME TO {}", Domain.phrase(node), Ident(&aside)))];
-    changes.extend(Domain.create(&wanted, &[], scope));
+    changes.extend(Domain.create(&beside(&wanted, scope), &[], scope));
     changes.extend(facet::create(&Domain, &wanted, scope));
     for (column, _) in columns_of(&node.address, scope) {
         match registry::kind_of(&column.address).rebind(column, below, Cause::Swapped, scope) {
