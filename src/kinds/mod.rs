@@ -42,7 +42,7 @@ mod view_column;
 pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use form::{Form, Key};
-pub use registry::{child_sections, find, kind_of, kind_of_path, rank, roles, KINDS};
+pub use registry::{are_overloads, child_sections, find, kind_of, kind_of_path, overloaded_name, rank, roles, KINDS};
 
 use crate::error::Result;
 use crate::model::{Address, Hints, Model, Node, Spec};

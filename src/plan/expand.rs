@@ -185,7 +185,10 @@ impl<'a> Expansion<'_, 'a> {
         };
         // Something that no longer needs it lets go by being altered.
         let released = !new.needs.iter().any(|need| need.is_within(below));
+        // But not to take hold of an overload: while both are there, its call means either.
+        let overloaded = new.needs.iter().any(|need| kinds::are_overloads(need, below));
         if released
+            && !overloaded
             && matches!(self.fates.get(&old.address), Some(Fate::Alter { .. } | Fate::Swap { .. }))
             && cause != Cause::Rebuilt
         {
@@ -220,8 +223,9 @@ impl<'a> Expansion<'_, 'a> {
             }
             Rebind::Lift { before, after } => match self.fates.remove(&old.address) {
                 Some(Fate::Alter { changes, .. }) => {
-                    self.fates
-                        .insert(old.address.clone(), Fate::Lift { old, new, before, after: [after, changes].concat() });
+                    let more: Vec<Change> = changes.into_iter().filter(|change| !after.contains(change)).collect();
+                    let after = [after, more].concat();
+                    self.fates.insert(old.address.clone(), Fate::Lift { old, new, before, after });
                 }
                 Some(Fate::Lift { before: first, after: then, .. }) => {
                     let (mut first, mut then) = (first, then);

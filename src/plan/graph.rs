@@ -7,6 +7,7 @@
 //!   teardown  what drops or lets go of a user -> what drops or alters what it used (actual dependencies)
 //!   address   drop -> create, begin -> end at one address
 //!   slot      what frees a name -> what takes it
+//!   overload  what drops a routine -> what calls another of its name
 //! Children ride inside their parent's CREATE and fall with its DROP until that makes a cycle; then the
 //! riders in the cycle become operations of their own, and what has a lesser early form is created in it
 //! and completed later. Cost: linear in vertices and edges, plus a heap for the stable tie-break.
@@ -303,6 +304,7 @@ impl<'o, 'a> Edges<'o, 'a> {
             }
         }
         self.slots();
+        self.overloads();
         self.pairs.retain(|(a, b)| a != b);
         self.pairs.sort_unstable();
         self.pairs.dedup();
@@ -423,6 +425,33 @@ impl<'o, 'a> Edges<'o, 'a> {
                 Verb::Release => self.edge(at, maker),
                 Verb::Drop | Verb::Create | Verb::Alter => {}
             }
+        }
+    }
+
+    /// What calls a routine is made when another of its name that goes is gone: until then the call means that one, or
+    /// either (42725).
+    fn overloads(&mut self) {
+        let drops = self.ops.iter().enumerate().filter(|(_, op)| op.verb == Verb::Drop && !op.changes.is_empty());
+        let mut going: HashMap<(Option<Address>, String), Vec<usize>> = HashMap::new();
+        for (at, op) in drops {
+            if let Some(name) = kinds::overloaded_name(&op.address) {
+                going.entry(name).or_default().push(at);
+            }
+        }
+        if going.is_empty() {
+            return;
+        }
+        let mut pairs = Vec::new();
+        for (at, op) in self.ops.iter().enumerate().filter(|(_, op)| op.new.is_some() && op.verb != Verb::Release) {
+            let nodes = op.riders.iter().chain([&op.address]).filter_map(|address| self.scope.desired.get(address));
+            for need in nodes.flat_map(|node| &node.needs) {
+                let same = kinds::overloaded_name(need).and_then(|name| going.get(&name));
+                let others = same.into_iter().flatten().filter(|from| self.ops[**from].address != *need);
+                pairs.extend(others.map(|from| (*from, at)));
+            }
+        }
+        for (from, to) in pairs {
+            self.edge(from, to);
         }
     }
 

@@ -434,13 +434,16 @@ pub fn rebind(node: &Node, spec: &ColumnSpec, below: &Address, cause: Cause, sco
             Rebind::Move(move_over(node, spec, &wanted, below, scope))
         }
         (Cause::Replaced, _) if spec.generated.is_some() => Rebind::Replace,
-        (Cause::Replaced, _) => match &spec.default {
-            Some(default) => Rebind::Lift {
+        (Cause::Replaced, _) if spec.default.is_some() => {
+            let wanted = scope.node(&node.address).and_then(|n| n.spec.read::<ColumnSpec>().ok());
+            let default = wanted.unwrap_or_else(|| spec.clone()).default;
+            let set = |default| locked(format!("{} SET DEFAULT {default}", alter_column(node)), node);
+            Rebind::Lift {
                 before: vec![locked(format!("{} DROP DEFAULT", alter_column(node)), node)],
-                after: vec![locked(format!("{} SET DEFAULT {default}", alter_column(node)), node)],
-            },
-            None => Rebind::Replace,
-        },
+                after: default.into_iter().map(set).collect(),
+            }
+        }
+        (Cause::Replaced, _) => Rebind::Replace,
     }
 }
 

@@ -1,0 +1,11 @@
+create function chk(a int) returns int language sql immutable as 'select a';
+create function keeps(a int) returns int language sql immutable as 'select a';
+create table t (id int primary key, x int default chk(1), y int default chk(2), z int generated always as (chk(id)) stored, constraint c check (chk(x) > 0), constraint d check (chk(x) > -1));
+insert into t (id, x) values (1, 1), (2, 2);
+create index i on t (chk(id)); create index j on t (id) where chk(id) > 1;
+alter table t enable row level security; create policy p on t using (chk(id) = id); create policy q on t for select using (chk(x) = 1);
+create view v as select chk(id) as q from t; create view w as select q from v where q > 0; create materialized view m as select chk(id) as q from t;
+create function b(n int) returns int language sql begin atomic; select chk(n); end;
+create domain e as int check (chk(value) > 0);
+create function tf() returns trigger language plpgsql as 'begin return new; end';
+create trigger g before update on t for each row when (chk(new.id) > 0) execute function tf();
