@@ -358,6 +358,34 @@ fn a_lock_that_others_hold_is_waited_for_in_turns() {
     nobody_is_left(&stage);
 }
 
+/// Somebody's event trigger has the last word: what came of the plan is said, journalled, and can be taken back.
+#[test]
+fn a_result_that_is_not_as_planned_is_no_success() {
+    let stage = Stage::with(
+        &format!(
+            "{BASE} create function meddle() returns event_trigger language plpgsql as
+             'begin alter table if exists public.fresh alter column a type bigint; end';
+             create event trigger meddle_{} on ddl_command_end when tag in ('CREATE TABLE') execute function meddle()",
+            std::process::id()
+        ),
+        &format!(
+            "{}  fresh:\n    columns: {{ a: int }}\nfunctions: {{ meddle(): {{ returns: event_trigger, language: plpgsql,
+             body: 'begin alter table if exists public.fresh alter column a type bigint; end' }} }}\n",
+            t_with("")
+        ),
+    );
+    let plan = stage.planned(&[]);
+    let ran = stage.apply(&plan);
+    ran.refused(&["the result is not as planned", "column public.fresh.a", "pgplumb rollback"]);
+    let history = stage.on(&["history"]);
+    assert!(history.ok().out.contains("failed") && history.out.contains("not as planned"), "{history}");
+    let path = plan.display().to_string();
+    let allow = "data_loss:table public.fresh";
+    stage.on(&["rollback", &path, "--yes", "--allow", allow]).ok();
+    assert_eq!(stage.sql("select to_regclass('public.fresh') is null"), "t");
+    nobody_is_left(&stage);
+}
+
 // Failures in the middle.
 
 const PARTS: &str = "

@@ -65,6 +65,15 @@ pub async fn prepare(session: &Session) -> Result<()> {
     })
 }
 
+/// What the journal says of a plan whose result is another than was planned.
+pub const OTHERWISE: &str = "the plan was applied, but the result is not as planned";
+
+/// Whether the last run of a plan came to its end with another result than was planned.
+pub async fn ended_otherwise(session: &Session, seal: &str) -> Result<bool> {
+    let last = "select coalesce((select starts_with(message, $2) from pgplumb.run where seal = $1 order by id desc limit 1), false)";
+    Ok(session.client.query_one(last, &[&seal, &OTHERWISE]).await?.try_get(0)?)
+}
+
 /// Starts an entry and returns its id. Whoever holds the lock on applying is alone: what is said to run has ended.
 pub async fn start(session: &Session, action: &str, plan: &Plan, batches: usize, done: usize) -> Result<i64> {
     let ended =

@@ -72,9 +72,13 @@ async fn apply_locked(plan: &Plan, session: &Session, options: &Options<'_>) -> 
     }
     let check = Check { plan: Some(plan) };
     let report = run(session, id, &plan.batches, done, &check, options).await?;
-    in_transaction(session, gate::as_left(plan, session))
-        .await
-        .map_err(|e| e.while_("the plan was applied, but the result is not as planned"))?;
+    if let Err(error) = in_transaction(session, gate::as_left(plan, session)).await {
+        let error = error.while_(journal::OTHERWISE);
+        journal::finish(session, id, Some(&error.to_string())).await?;
+        return Err(error.with_hint(
+            "everything is committed; `pgplumb plan` shows what differs from the declaration, `pgplumb rollback` goes back",
+        ));
+    }
     Ok(report)
 }
 
@@ -100,7 +104,8 @@ async fn rollback_locked(plan: &Plan, session: &Session, allow: &[String], optio
         allowed.extend(Allowed::parse(text, &known)?);
     }
     gate::hazards(&batches, &allowed, options.never, "add these flags to `pgplumb rollback` once you are sure")?;
-    if done == plan.batches.len() {
+    // A result that never was as planned does not stand in the way of going back.
+    if done == plan.batches.len() && !journal::ended_otherwise(session, &plan.seal).await? {
         in_transaction(session, gate::as_left(plan, session)).await?;
     }
     let id = journal::start(session, "rollback", plan, batches.len(), 0).await?;
