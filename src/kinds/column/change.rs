@@ -236,7 +236,7 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     if retyped {
         let rewrites = live && !stays_as_it_is(&old.ty, ty);
         changes.push(rewriting(retype(node, new, old, scope), rewrites).hazard_if(
-            live && rewrites,
+            rewrites && !holds_all_values(node, old, new),
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
         ));
@@ -366,6 +366,23 @@ fn stays_as_it_is(old: &str, new: &str) -> bool {
         ("character varying" | "bit varying", _) if a == b => to.is_none() || (from.is_some() && from <= to),
         _ => old == new,
     }
+}
+
+/// Whether a type change keeps each value, so that no row can make it fail: a wider integer. Not so
+/// `numeric`, which divides in another way: checks and unique expressions over it may give other results.
+fn holds_all_values(node: &Node, old: &ColumnSpec, new: &ColumnSpec) -> bool {
+    let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
+    !converted && wider_integer(&old.ty, &new.ty)
+}
+
+fn wider_integer(old: &str, new: &str) -> bool {
+    let bytes = |ty: &str| match ty {
+        "smallint" => Some(2),
+        "integer" => Some(4),
+        "bigint" => Some(8),
+        _ => None,
+    };
+    matches!((bytes(old), bytes(new)), (Some(from), Some(to)) if from < to)
 }
 
 /// The sequence in a default of the form that `serial` makes.
@@ -508,6 +525,9 @@ pub fn preflight(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec, scope:
                 questions.push(Question { sql: ask(&format!("{column} IS NULL")), refused });
             }
             let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
+            if holds_all_values(node, old, new) {
+                return questions;
+            }
             if new.ty != old.ty && !converted && scope.major >= 16 && built_in(&new.ty) {
                 let condition = format!("NOT pg_input_is_valid({column}::text, {})", literal(&new.ty));
                 let refused = format!("hold a value in {column} that {} refuses: declare a `convert`", new.ty);
@@ -533,7 +553,23 @@ fn enum_values(ty: &str, scope: &Scope) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_be_volatile, serial_sequence, stays_as_it_is};
+    use super::{may_be_volatile, serial_sequence, stays_as_it_is, wider_integer};
+
+    #[test]
+    fn only_wider_integers_hold_all_values() {
+        let cases = [
+            ("smallint", "integer", true),
+            ("integer", "bigint", true),
+            ("bigint", "integer", false),
+            ("integer", "integer", false),
+            ("integer", "numeric", false),
+            ("integer", "text", false),
+            ("integer[]", "bigint[]", false),
+        ];
+        for (old, new, wider) in cases {
+            assert_eq!(wider_integer(old, new), wider, "{old} -> {new}");
+        }
+    }
 
     #[test]
     fn rewrites_are_foreseen() {
