@@ -418,7 +418,7 @@ functions:
     for text in [
         "would call public.watch, which is volatile",
         "would call pg_catalog.pg_sleep, which is volatile",
-        "check public.t.t_calm: 1 row do not satisfy check t_calm",
+        "check public.t.t_calm: 1 row does not satisfy check t_calm",
     ] {
         assert!(plan.out.contains(text), "{text}: {plan}");
     }

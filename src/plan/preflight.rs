@@ -1,19 +1,20 @@
 //! Preflight: what the data and the role's privileges say against a plan, asked before anybody reviews it.
 
 use super::batch::Input;
-use super::rename::renames;
+use super::rename::{renames, Rename};
 use super::Finding;
 use crate::catalog::Session;
 use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
-use crate::model::Address;
-use crate::sql::{qualified, references, Fragment, Shape, Space};
+use crate::model::{Address, Model};
+use crate::sql::{qualified, references, Fragment, Ident, Shape, Space};
 use std::collections::{BTreeSet, HashSet};
 
 /// The questions that the kinds have about what a plan creates and alters.
 pub fn questions(input: &Input) -> Vec<(Address, Question)> {
-    let (_, renamed) = renames(input.actual, input.desired, input.major);
+    let (done, renamed) = renames(input.actual, input.desired, input.major);
+    let shadows = shadows(&done, input.actual);
     let sizes = |address: &Address| input.surroundings.sizes.get(address).copied().unwrap_or(0);
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
     let scope = Scope {
@@ -28,13 +29,80 @@ pub fn questions(input: &Input) -> Vec<(Address, Question)> {
         let Some(new) = delta.new.filter(|_| delta.spec) else { continue };
         // What is created together with its table has no rows to ask about.
         let table = kinds::relation::table_of(&new.address);
-        if !table.iter().all(|t| input.actual.get(t).is_some()) {
+        if !table.iter().all(|t| renamed.get(t).is_some()) {
             continue;
         }
         let asked = kinds::kind_of(&new.address).preflight(delta.old, new, &scope);
-        questions.extend(asked.into_iter().map(|q| (new.address.clone(), q)));
+        let live = |q: Question| Question { sql: under_live_names(&q.sql, &shadows), ..q };
+        questions.extend(asked.into_iter().map(|q| (new.address.clone(), live(q))));
     }
     questions
+}
+
+/// What stands in a question for a table that is still to be renamed, or whose columns are.
+struct Shadow {
+    /// The table as questions name it.
+    named: String,
+    /// Its name alone, by which expressions may call a whole row.
+    alias: String,
+    /// The table as it is, under the names that it will have.
+    live: String,
+}
+
+fn shadows(renames: &[Rename], actual: &Model) -> Vec<Shadow> {
+    let after = |address: &Address| renames.iter().fold(address.clone(), |at, r| at.moved(&r.from, &r.to));
+    let mut shadows = Vec::new();
+    for table in actual.nodes().iter().filter(|n| !renames.is_empty() && kinds::kind_of(&n.address).holds_rows()) {
+        let now = after(&table.address);
+        let columns: Vec<(&Address, Address)> = actual
+            .children(&table.address)
+            .filter(|n| kinds::kind_of(&n.address).stays_with_parent())
+            .map(|n| (&n.address, after(&n.address)))
+            .collect();
+        if now == table.address && columns.iter().all(|(from, to)| *from == to) {
+            continue;
+        }
+        // What is known of keys may still speak of the old names.
+        let taken = |name: &str| columns.iter().any(|(from, _)| from.name() == name);
+        let clash = columns.iter().any(|(from, to)| from.name() != to.name() && taken(to.name()));
+        let renamed = columns.iter().filter(|(from, to)| clash || from.name() != to.name());
+        let renamed = renamed.map(|(from, to)| format!(", {} AS {}", Ident(from.name()), Ident(to.name())));
+        let columns = format!("{}{}", if clash { "" } else { ", *" }, renamed.collect::<String>());
+        let from = kinds::relation::relation(&table.address);
+        shadows.push(Shadow {
+            named: kinds::relation::relation(&now),
+            alias: Ident(now.name()).to_string(),
+            live: format!("(SELECT ctid{columns} FROM {from})"),
+        });
+    }
+    shadows
+}
+
+/// A question as it can be asked before anything is renamed.
+fn under_live_names(sql: &str, shadows: &[Shadow]) -> String {
+    let mut sql = sql.to_owned();
+    for Shadow { named, alias, live } in shadows {
+        let place = format!("FROM {named}");
+        let mut text = String::with_capacity(sql.len());
+        let mut rest = sql.as_str();
+        while let Some(at) = rest.find(&place) {
+            let behind = &rest[at + place.len()..];
+            text.push_str(&rest[..at]);
+            let word = behind.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let ends = behind.is_empty() || behind.starts_with([' ', ')']);
+            if !ends {
+                text.push_str(&place);
+            } else if matches!(word, "" | "WHERE" | "GROUP" | "ORDER") {
+                text.push_str(&format!("FROM {live} {alias}"));
+            } else {
+                text.push_str(&format!("FROM {live}"));
+            }
+            rest = behind;
+        }
+        text.push_str(rest);
+        sql = text;
+    }
+    sql
 }
 
 /// Asks the questions in the open transaction. What cannot be asked is returned in words, and so is what should
@@ -64,7 +132,10 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
                 if count > 0 {
                     findings.push(Finding {
                         address: address.to_string(),
-                        text: format!("{count} row{} {}", if count == 1 { "" } else { "s" }, question.refused),
+                        text: match count {
+                            1 => format!("1 row {}", of_one(&question.refused)),
+                            _ => format!("{count} rows {}", question.refused),
+                        },
                         rows: u64::try_from(count).ok(),
                         examples: examples.unwrap_or_default().into_iter().flatten().collect(),
                     });
@@ -75,6 +146,17 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
         session.client.batch_execute("ROLLBACK TO pgplumb_question").await?;
     }
     Ok((findings, not_checked))
+}
+
+/// What is said of rows, of one row.
+fn of_one(refused: &str) -> String {
+    let (verb, rest) = refused.split_once(' ').unwrap_or((refused, ""));
+    let verb = match verb {
+        "have" => "has".to_owned(),
+        "do" => "does".to_owned(),
+        verb => format!("{verb}s"),
+    };
+    format!("{verb} {rest}").trim_end().to_owned()
 }
 
 /// The functions and operators in a question, each with the schema in which it is found.
