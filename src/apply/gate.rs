@@ -28,6 +28,16 @@ pub fn identity(plan: &Plan, session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// The server takes changes: during recovery, a hot standby can only be read (PostgreSQL manual, "Hot Standby").
+pub async fn writable(session: &Session) -> Result<()> {
+    let row = session.client.query_one("select pg_catalog.pg_is_in_recovery()", &[]).await?;
+    if row.try_get(0)? {
+        let hint = "run it on the primary: a plan that was made on its standby holds there too";
+        return Err(Error::new("this server is a hot standby, which can only be read").with_hint(hint));
+    }
+    Ok(())
+}
+
 /// None of the hazards is one that may never happen on this target.
 pub fn never<'a>(hazards: impl IntoIterator<Item = (Hazard, &'a str, &'a str)>, never: &[Hazard]) -> Result<()> {
     let Some((hazard, address, why)) = hazards.into_iter().find(|(hazard, _, _)| never.contains(hazard)) else {

@@ -41,6 +41,7 @@ const LOCK_KEY: i64 = 0x0070_6770_6c75_6d62;
 /// failures of a statement, with the position that was reached: what was committed stays and is journalled.
 pub async fn apply(plan: &Plan, session: &Session, options: &Options<'_>) -> Result<Report> {
     gate::identity(plan, session)?;
+    gate::writable(session).await?;
     gate::hazards(
         &plan.batches,
         &plan.allowed,
@@ -85,6 +86,7 @@ async fn apply_locked(plan: &Plan, session: &Session, options: &Options<'_>) -> 
 /// Runs the way back of a plan that was applied, wholly or in part.
 pub async fn rollback(plan: &Plan, session: &Session, allow: &[String], options: &Options<'_>) -> Result<Report> {
     gate::identity(plan, session)?;
+    gate::writable(session).await?;
     lock_out_others(session).await?;
     let result = rollback_locked(plan, session, allow, options).await;
     unlock(session).await;
