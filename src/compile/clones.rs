@@ -74,7 +74,7 @@ pub fn cloned(model: &Model, many: usize) -> Option<(Model, Clones)> {
 
 /// The tables with many referrers, with what these refer to there; what has rows in it is built as it is.
 fn groups(model: &Model, many: usize) -> BTreeMap<(Address, Vec<String>), Vec<&Node>> {
-    let rows = model.nodes().iter().filter(|n| kind_of(&n.address).holds_rows());
+    let rows = model.nodes().iter().filter(|n| n.address.kind() == "row");
     let filled: BTreeSet<Address> = rows.filter_map(|n| n.address.parent()).collect();
     let mut groups: BTreeMap<(Address, Vec<String>), Vec<&Node>> = BTreeMap::new();
     for node in model.nodes() {
@@ -109,6 +109,12 @@ impl Clones {
     pub fn home(&self, path: &str) -> Option<&str> {
         let schema = path.strip_prefix("schema ")?.split('/').next()?;
         self.by_schema.get(schema).map(|(_, table)| table.schema())
+    }
+
+    /// How many there are and what for; None if there are none.
+    pub fn words(&self) -> Option<String> {
+        let Self { by_schema, referrers } = self;
+        (!by_schema.is_empty()).then(|| format!("{} references led to {} clones", referrers.len(), by_schema.len()))
     }
 
     /// Reads what the open transaction has built, as if there were no clones.

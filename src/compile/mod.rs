@@ -88,6 +88,9 @@ async fn build(
     progress(&format!("building {} things in scratch", part.nodes().len()));
     let room = scratch.database().await?;
     let (built, clones) = build::drafts(&room, declaration, part, scratch.many).await?;
+    if let Some(words) = clones.words() {
+        progress(&words);
+    }
     let printed = clones.read_back(&room, &wanted).await?;
     not_brought_along(&declaration.drafts, &printed)?;
     let major = scratch.major();

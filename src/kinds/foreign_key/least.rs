@@ -47,7 +47,8 @@ pub fn table(node: &Node, table: &Address, model: &Model) -> Option<Vec<Node>> {
     }
     let TableSpec { unlogged, with: _, replica_identity: _, method: _ } = model.get(table)?.spec.read().ok()?;
     let mut parts = vec![least(model.get(table)?, &TableSpec { unlogged, ..TableSpec::default() })];
-    let bare = KeySpec { columns: spec.columns.clone(), nulls_not_distinct: spec.nulls_not_distinct, ..KeySpec::default() };
+    let bare =
+        KeySpec { columns: spec.columns.clone(), nulls_not_distinct: spec.nulls_not_distinct, ..KeySpec::default() };
     parts.push(least(key, &bare));
     for column in &spec.columns {
         let column = model.get(&table.child("column", column))?;
