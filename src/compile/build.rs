@@ -1,5 +1,6 @@
 //! Runs what a model or a declaration creates in a scratch database, in the order that plans use.
 
+use super::clones::{cloned, Clones};
 use super::mistakes::{Failure, Mistakes};
 use super::scratch::{Built, Room};
 use crate::catalog::{Session, Surroundings, Unmanaged};
@@ -60,16 +61,27 @@ fn close(value: &mut Value, open: &[&str]) {
     }
 }
 
-/// Builds what was read from scratch before. It worked once, so a failure is a defect of ours.
-pub async fn model(room: &Room, model: &Model, settings: &Settings) -> Result<Built> {
+/// Builds what was read from scratch before. It worked once, so a failure is a defect of ours. Tables with `many`
+/// referrers are cloned.
+pub async fn model(room: &Room, model: &Model, settings: &Settings, many: Option<usize>) -> Result<(Built, Clones)> {
     let (nodes, later) = room.within_limits(Model::new(model.nodes().iter().map(bare).collect()));
     prepare(room, &settings.schemas).await?;
     let session: &Session = room;
     let given = room.given().await?;
     session.client.batch_execute("BEGIN").await?;
-    let mut steps = operations(&nodes, session.major)?;
-    steps.retain(|step| !given.contains(&step.at));
-    if !all_at_once(session, &steps, &|_| "''".to_owned()).await? {
+    let steps = |model: &Model| -> Result<Vec<plan::Step>> {
+        let mut steps = operations(model, session.major)?;
+        steps.retain(|step| !given.contains(&step.at));
+        Ok(steps)
+    };
+    let path = |_: &plan::Step| "''".to_owned();
+    if let Some((whole, clones)) = many.and_then(|many| cloned(&nodes, many)) {
+        if all_at_once(session, &steps(&whole)?, &path).await? {
+            return Ok((room.end(&later, settings, None).await?, clones));
+        }
+    }
+    let steps = steps(&nodes)?;
+    if !all_at_once(session, &steps, &path).await? {
         for step in steps {
             for sql in &step.sql {
                 session.client.batch_execute(sql).await.map_err(|e| {
@@ -80,7 +92,7 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings) -> Result<Bu
             }
         }
     }
-    room.end(&later, settings, None).await
+    Ok((room.end(&later, settings, None).await?, Clones::default()))
 }
 
 pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
@@ -91,8 +103,13 @@ pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()>
 }
 
 /// Builds a part of a declaration: drafts as they are written, and what they rest on as it was printed before. All
-/// independent mistakes are reported, each where it was written.
-pub async fn drafts(room: &Room, declaration: &Declaration, part: &Model) -> Result<Built> {
+/// independent mistakes are reported, each where it was written. Tables with `many` referrers are cloned.
+pub async fn drafts(
+    room: &Room,
+    declaration: &Declaration,
+    part: &Model,
+    many: Option<usize>,
+) -> Result<(Built, Clones)> {
     let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let prepared = |node: &Node| match drafts.get(&node.address) {
         Some(draft) => closed(draft, bare(node)),
@@ -105,9 +122,9 @@ pub async fn drafts(room: &Room, declaration: &Declaration, part: &Model) -> Res
     loop {
         let model = mistakes.without(&whole);
         session.client.batch_execute("BEGIN").await?;
-        let failures = attempt(room, declaration, &model).await?;
+        let (failures, clones) = attempt(room, declaration, &model, many).await?;
         if failures.is_empty() && mistakes.is_empty() {
-            return room.end(&later, &declaration.settings, Some(declaration)).await;
+            return Ok((room.end(&later, &declaration.settings, Some(declaration)).await?, clones));
         }
         session.client.batch_execute("ROLLBACK").await?;
         if !mistakes.note(failures, &model) {
@@ -116,18 +133,38 @@ pub async fn drafts(room: &Room, declaration: &Declaration, part: &Model) -> Res
     }
 }
 
-/// Builds as much of a model as can be built; what the server refused.
-async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Result<Vec<Failure>> {
+/// Builds as much of a model as can be built; what the server refused, and the clones that are used.
+async fn attempt(
+    session: &Room,
+    declaration: &Declaration,
+    model: &Model,
+    many: Option<usize>,
+) -> Result<(Vec<Failure>, Clones)> {
     let settings = &declaration.settings;
     let given = session.given().await?;
     let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    let mut waiting = operations(model, session.major)?;
-    waiting.retain(|step| !given.contains(&step.at));
-    let home = |step: &plan::Step| by_path.get(&step.at).map_or("public", |d| d.node.address.schema());
+    let steps = |model: &Model| -> Result<Vec<plan::Step>> {
+        let mut steps = operations(model, session.major)?;
+        steps.retain(|step| !given.contains(&step.at));
+        Ok(steps)
+    };
+    let (whole, clones) = match many.and_then(|many| cloned(model, many)) {
+        Some((whole, clones)) => (Some(whole), clones),
+        None => (None, Clones::default()),
+    };
+    let home = |step: &plan::Step| match by_path.get(&step.at) {
+        Some(draft) => draft.node.address.schema(),
+        None => clones.home(&step.at).unwrap_or("public"),
+    };
+    let mut waiting = steps(whole.as_ref().unwrap_or(model))?;
     // Most declarations hold no mistake.
     if all_at_once(session, &waiting, &|step| search_path(home(step), settings)).await? {
-        return bodies(session, declaration).await;
+        return Ok((bodies(session, declaration).await?, clones));
     }
+    // What a clone refuses is tried with the table itself, which has the last word.
+    let direct = whole.as_ref().map(|_| steps(model)).transpose()?.unwrap_or_default();
+    let direct = direct.into_iter().filter(|step| clones.is_referrer(&step.at));
+    let mut direct: HashMap<String, plan::Step> = direct.map(|step| (step.at.clone(), step)).collect();
     let mut done_before = usize::MAX;
     let mut refused = Vec::new();
     // What the parse tree could not tell (operators, casts) shows as a failure: such steps are tried again
@@ -135,15 +172,21 @@ async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Re
     while !waiting.is_empty() && waiting.len() < done_before {
         done_before = waiting.len();
         refused.clear();
-        for step in std::mem::take(&mut waiting) {
-            if let Some((sql, error)) = run(session, &step, home(&step), settings).await? {
+        for mut step in std::mem::take(&mut waiting) {
+            let mut outcome = run(session, &step, home(&step), settings).await?;
+            if let Some(itself) = outcome.as_ref().and_then(|_| direct.remove(&step.at)) {
+                step = itself;
+                outcome = run(session, &step, home(&step), settings).await?;
+            }
+            if let Some((sql, error)) = outcome {
                 refused.push((sql, error));
                 waiting.push(step);
             }
         }
     }
     let mut failures = Vec::new();
-    for (step, (sql, error)) in waiting.iter().zip(&refused) {
+    let failed = waiting.iter().zip(&refused).filter(|(step, _)| clones.home(&step.at).is_none());
+    for (step, (sql, error)) in failed {
         let draft = by_path.get(&step.at).copied();
         let inside = match (draft, found_inside(sql, error, draft, declaration, model)) {
             (Some(draft), None) => culprit(session, step, error, draft, declaration, model).await?,
@@ -152,7 +195,7 @@ async fn attempt(session: &Room, declaration: &Declaration, model: &Model) -> Re
         failures.push(failure(step, error, draft, inside, declaration));
     }
     failures.extend(bodies(session, declaration).await?);
-    Ok(failures)
+    Ok((failures, clones))
 }
 
 /// Bytes of SQL that are sent in one go.

@@ -6,9 +6,10 @@
 //! Cost: in proportion to the number of different texts, not of things.
 //! Failure: a text that never settles is an error.
 
+use super::clones::Clones;
 use super::closure::closure;
 use super::scratch::{Built, Room, Scratch};
-use super::{build, read_back, ROUNDS};
+use super::{build, ROUNDS};
 use crate::catalog::Wanted;
 use crate::declare::Settings;
 use crate::error::{Error, Result};
@@ -29,14 +30,15 @@ pub struct Site<'s> {
     pub scratch: &'s mut Scratch,
     pub room: Room,
     pub built: Built,
+    pub clones: Clones,
 }
 
 impl Site<'_> {
     /// The same without what was built there last.
     pub async fn next(self) -> Result<Self> {
-        let Self { scratch, room, built } = self;
+        let Self { scratch, room, built, clones: _ } = self;
         let room = room.next(scratch, built).await?;
-        Ok(Self { scratch, room, built: Built::Open })
+        Ok(Self { scratch, room, built: Built::Open, clones: Clones::default() })
     }
 }
 
@@ -69,15 +71,16 @@ pub async fn feed<'s>(
         progress(&format!("feeding {} prints back, round {round}", open.len()));
         site = site.next().await?;
         let part = closure(&model, &open);
-        site.built = match build::model(&site.room, &part, settings).await {
+        let many = site.scratch.many;
+        (site.built, site.clones) = match build::model(&site.room, &part, settings, many).await {
             Ok(built) => built,
             // What runs while it is built may need more than any catalog tells.
             Err(_) => {
                 site = site.next().await?;
-                build::model(&site.room, &model, settings).await?
+                build::model(&site.room, &model, settings, many).await?
             }
         };
-        let again = read_back(&site.room, wanted).await?;
+        let again = site.clones.read_back(&site.room, wanted).await?;
         for address in std::mem::take(&mut open) {
             let (Some(before), Some(now)) = (model.get(&address), again.get(&address)) else { continue };
             if before.spec != now.spec {

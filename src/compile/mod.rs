@@ -8,6 +8,7 @@
 //! than to build most declarations.
 
 mod build;
+mod clones;
 pub mod closure;
 mod feed;
 mod increment;
@@ -86,11 +87,14 @@ async fn build(
     scratch.roles(&build::roles(part)).await?;
     progress(&format!("building {} things in scratch", part.nodes().len()));
     let room = scratch.database().await?;
-    let built = build::drafts(&room, declaration, part).await?;
-    let printed = read_back(&room, &wanted).await?;
+    let (built, clones) = build::drafts(&room, declaration, part, scratch.many).await?;
+    if let Some(words) = clones.words() {
+        progress(&words);
+    }
+    let printed = clones.read_back(&room, &wanted).await?;
     not_brought_along(&declaration.drafts, &printed)?;
     let major = scratch.major();
-    let (site, fed) = feed(Site { scratch, room, built }, printed, part, &wanted, settings, progress).await?;
+    let (site, fed) = feed(Site { scratch, room, built, clones }, printed, part, &wanted, settings, progress).await?;
     let mut nodes = finish(fed, declaration, kept, major);
     if nodes.iter().any(|l| l.node.hints.as_ref().is_some_and(|h| h.was.is_some())) {
         progress("printing under the old names of what is renamed");
@@ -112,7 +116,8 @@ async fn old_names(
     wanted: &Wanted,
     settings: &Settings,
 ) -> Result<HashMap<Address, Vec<(String, String)>>> {
-    build::model(session, model, settings).await?;
+    // What refers to a renamed table shows that.
+    build::model(session, model, settings, None).await?;
     let (declared, following) = backwards(model);
     let mut prints: HashMap<Address, Vec<(String, String)>> = HashMap::new();
     let mut undone: Vec<(Address, Address)> = Vec::new();

@@ -6,6 +6,7 @@ mod room;
 
 pub use room::{Built, Room};
 
+use super::clones::MANY;
 use super::server::{find, Install, LocalServer, Options};
 use crate::catalog::connect::Target;
 use crate::catalog::Session;
@@ -70,6 +71,8 @@ pub struct Scratch {
     /// What is there before anything is built: extensions with their schemas, and what others own.
     extensions: Vec<(String, String)>,
     ground: Option<Declaration>,
+    /// From how many referrers on a table is cloned for them; None: never. It changes no result.
+    pub many: Option<usize>,
     /// What it is, for people.
     pub words: String,
 }
@@ -154,7 +157,7 @@ impl Scratch {
     async fn new(admin: Target, session: &Session, local: Option<(LocalServer, Kept)>, words: String) -> Result<Self> {
         let run = leftover::run_name(session).await?;
         let major = session.major;
-        Ok(Self { admin, local, run, made: 0, major, extensions: Vec::new(), ground: None, words })
+        Ok(Self { admin, local, run, made: 0, major, extensions: Vec::new(), ground: None, many: Some(MANY), words })
     }
 
     pub fn major(&self) -> u32 {

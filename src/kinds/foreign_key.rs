@@ -1,6 +1,8 @@
 //! Foreign keys (manual, section 5.5.5). They are always statements of their own, so that tables can
 //! refer to each other in circles.
 
+mod least;
+
 use super::column::ColumnSpec;
 use super::key::{self, list};
 use super::relation::table_of;
@@ -331,6 +333,20 @@ impl Kind for ForeignKey {
     fn bond(&self, node: &Node) -> Option<(String, String)> {
         let spec: ForeignKeySpec = node.spec.read().ok()?;
         Some(key::target_bond(&spec.references.address(), &spec.target_columns))
+    }
+
+    fn referent(&self, node: &Node) -> Option<(Address, Vec<String>)> {
+        least::referent(node)
+    }
+
+    fn least_referent(&self, node: &Node, table: &Address, model: &Model) -> Option<Vec<Node>> {
+        least::table(node, table, model)
+    }
+
+    fn referring_to(&self, node: &Node, table: &Address) -> Spec {
+        let Ok(spec) = node.spec.read::<ForeignKeySpec>() else { return node.spec.clone() };
+        let references = Target { schema: table.schema().to_owned(), table: table.name().to_owned() };
+        Spec::of(&ForeignKeySpec { references, ..spec })
     }
 
     fn rebind(&self, _node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {

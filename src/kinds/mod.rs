@@ -277,6 +277,26 @@ pub trait Kind: Sync {
         None
     }
 
+    /// The table that it refers to and asks nothing of but a key, and the columns of that key as they are named; none
+    /// means the primary key.
+    fn referent(&self, node: &Node) -> Option<(Address, Vec<String>)> {
+        let _ = node;
+        None
+    }
+
+    /// The least that `table` could be for the node to refer to it and print the same: itself, and parts of it. None if
+    /// that is not certain.
+    fn least_referent(&self, node: &Node, table: &Address, model: &Model) -> Option<Vec<Node>> {
+        let _ = (node, table, model);
+        None
+    }
+
+    /// Its spec when it refers to `table` instead.
+    fn referring_to(&self, node: &Node, table: &Address) -> Spec {
+        let _ = table;
+        node.spec.clone()
+    }
+
     /// What becomes of the live `node` when `below`, which it depends on, is not what it was.
     fn rebind(&self, node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {
         let _ = (node, below, cause, scope);

@@ -130,7 +130,7 @@ impl Room {
     /// What is wrong with it; the server's refusals.
     pub async fn lay(&self, ground: &Declaration) -> Result<()> {
         let whole = Model::new(ground.drafts.iter().map(|draft| draft.node.clone()).collect());
-        build::drafts(self, ground, &whole).await?;
+        build::drafts(self, ground, &whole, None).await?;
         Ok(self.client.batch_execute("COMMIT").await?)
     }
 
