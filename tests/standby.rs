@@ -96,7 +96,9 @@ fn percent(path: &str) -> String {
 }
 
 fn psql(url: &str, sql: &str) -> Result<String, String> {
-    let output = Command::new("psql").args(["-XAtqd", url, "-c", sql]).output().map_err(|error| error.to_string())?;
+    // The newest speaks to all.
+    let program = find(None, None).map_err(|error| error.to_string())?.program("psql");
+    let output = Command::new(program).args(["-XAtqd", url, "-c", sql]).output().map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
         Ok(text(&output.stdout))
@@ -108,7 +110,7 @@ fn psql(url: &str, sql: &str) -> Result<String, String> {
 fn pgplumb(directory: &Path, arguments: &[&str], url: &str) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgplumb"));
     command.args(arguments).args(["--url", url]).current_dir(directory);
-    // No server can be started: there are no binaries to be found.
+    // Nothing here leads to binaries that a server could be started from.
     command.env("PGPLUMB_PG_ROOT", "/nonexistent").env("PATH", "/nonexistent").env_remove("DATABASE_URL");
     Ran::of(command.output().expect("pgplumb runs"))
 }
