@@ -123,7 +123,10 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     let mut loaded = catalog::load(session, wanted).await?;
     let unmodelled = catalog::unmodelled(session, &wanted.schemas).await?;
     let (unmanaged, surroundings) = if deep {
-        (catalog::dependencies(session, &mut loaded).await?, Surroundings::read(session, &loaded).await?)
+        (
+            catalog::dependencies(session, &mut loaded, &wanted.schemas).await?,
+            Surroundings::read(session, &loaded).await?,
+        )
     } else {
         (Unmanaged::default(), Surroundings::default())
     };

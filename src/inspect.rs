@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::yaml::{self, Yaml};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Inspection {
     pub schemas: Vec<String>,
     /// What no declaration can hold, in words.
     pub notes: Vec<String>,
+    /// What of that has a name, as patterns: what refers to it finds it by being left alone.
+    pub ignore: Vec<String>,
     /// What its declaration refers to and others own: for the lock.
     pub stubs: Stubs,
 }
@@ -48,7 +50,7 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     schemas.retain(|schema| seen.insert(schema.clone()));
     let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
     let mut loaded = catalog::load(session, &wanted).await?;
-    catalog::dependencies(session, &mut loaded).await?;
+    let unmanaged = catalog::dependencies(session, &mut loaded, &schemas).await?;
     let unmodelled = catalog::unmodelled(session, &schemas).await?;
     session.release().await?;
     let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
@@ -64,7 +66,9 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
         Some(format!("{}: it {words}", node.address))
     });
     notes.extend(states);
-    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, stubs: Stubs::default() })
+    let patterns: BTreeSet<String> = unmanaged.names.into_values().filter_map(|holder| holder.pattern).collect();
+    let ignore = patterns.into_iter().collect();
+    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, ignore, stubs: Stubs::default() })
 }
 
 impl Inspection {
@@ -80,7 +84,7 @@ impl Inspection {
 
     /// The declaration. With `all_grants`, nobody gets a privilege unseen: what is the default is declared too.
     pub fn document(&self, all_grants: bool) -> Document {
-        document(&self.model, self.major, &self.schemas, &[], &self.notes, all_grants)
+        document(&self.model, self.major, &self.schemas, &self.ignore, &self.notes, all_grants)
     }
 
     /// The lock of the declaration in these files. What the server printed is what it compiles to, as far as
@@ -101,7 +105,12 @@ impl Inspection {
         let origin = lock::Origin {
             sources: &sources,
             basis: &basis(files, root),
-            settings: LockedSettings { schemas: self.schemas, stubs: self.stubs, ..LockedSettings::default() },
+            settings: LockedSettings {
+                schemas: self.schemas,
+                ignore: self.ignore,
+                stubs: self.stubs,
+                ..LockedSettings::default()
+            },
             adopted: true,
         };
         lock::write(&BTreeMap::from([(major, nodes)]), &origin)

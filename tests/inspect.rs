@@ -143,6 +143,35 @@ fn what_cannot_be_held_is_said() {
     });
 }
 
+/// What is not modelled is left alone by name, and so can be referred to: its outline is copied from the database.
+#[test]
+fn what_cannot_be_held_can_be_referred_to() {
+    on_each_major(async |_, database| {
+        database
+            .psql(
+                "create table parted (id int, at date) partition by range (at); create type pair as (a int, b int);
+                 create type span as range (subtype = date);
+                 create table base (id int primary key, note text); create table kid () inherits (base);
+                 create table holders (id int primary key, p pair, ps pair[] default '{}', base int references base, check ((p).a > 0));
+                 create view over_both as select p.id, b.note from parted p join base b using (id);
+                 create function first_of(p pair) returns int language sql immutable as 'select (p).a';",
+            )
+            .expect("made");
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = inspected(database).await;
+        let ignored: Vec<&str> = read.ignore.iter().map(String::as_str).collect();
+        for name in ["public.parted", "public.pair", "public.base", "public.kid", "public.span"] {
+            assert!(ignored.contains(&name), "{ignored:?}");
+        }
+        inspect::store(directory.path(), &read.document(false).files(), false)
+            .unwrap_or_else(|error| panic!("{error}"));
+        // Without a lock all is compiled.
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
+        assert!(compared.plan.is_empty(), "{steps:?}");
+    });
+}
+
 /// An index that CONCURRENTLY left invalid is adopted as what it was meant to be, and said; a plan builds it.
 #[test]
 fn an_invalid_index_is_not_adopted_as_a_valid_one() {

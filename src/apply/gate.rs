@@ -122,7 +122,7 @@ pub async fn as_left(plan: &Plan, session: &Session) -> Result<()> {
 
 async fn read(plan: &Plan, session: &Session) -> Result<(Loaded, Surroundings)> {
     let mut loaded = catalog::load_within(session, &plan.reads.wanted()).await?;
-    catalog::dependencies(session, &mut loaded).await?;
+    catalog::dependencies(session, &mut loaded, &[]).await?;
     let surroundings = Surroundings::read(session, &loaded).await?;
     Ok((loaded, surroundings))
 }

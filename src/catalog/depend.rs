@@ -7,6 +7,7 @@ use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, ForeignGrant, Model};
+use crate::sql::qualified;
 use std::collections::{BTreeSet, HashMap};
 
 /// What is live, hangs on something managed, and is itself not, by what it hangs on.
@@ -15,6 +16,17 @@ pub struct Unmanaged {
     pub dependents: HashMap<Address, Vec<Dependent>>,
     /// Grants that another role than the owner made.
     pub grants: HashMap<Address, Vec<ForeignGrant>>,
+    /// What holds a name in an owned schema, by name space and qualified name as in `Kind::slots`.
+    pub names: HashMap<(String, String), Holder>,
+}
+
+/// Something live that is not managed and bears a name that something managed could have.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// What it is, in PostgreSQL's words and the server's language: for people.
+    pub what: String,
+    /// Schema and name as they are, as a pattern names it that leaves it alone; None of an index or a sequence.
+    pub pattern: Option<String>,
 }
 
 /// Something live that is not managed.
@@ -30,10 +42,11 @@ pub struct Dependent {
 impl Unmanaged {
     /// The same under the addresses that things have after renames.
     pub fn moved(&self, to: &dyn Fn(&Address) -> Address) -> Self {
-        let Self { dependents, grants } = self;
+        let Self { dependents, grants, names } = self;
         Self {
             dependents: dependents.iter().map(|(on, what)| (to(on), what.clone())).collect(),
             grants: grants.iter().map(|(on, what)| (to(on), what.clone())).collect(),
+            names: names.clone(),
         }
     }
 }
@@ -55,9 +68,19 @@ const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
 from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
 
+/// What bears a name in the schemas `$1`: its catalog, its OID, its name spaces and its name.
+const NAMES: &str = "\
+select 'pg_class'::regclass::oid, c.oid, case c.relkind when 'c' then '{type}' when 'i' then '{relation}' when 'I' then '{relation}'
+         when 'S' then '{relation}' else '{relation,type}' end::text[], n.nspname::text, c.relname::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = any ($1)
+union all
+select 'pg_type'::regclass, t.oid, '{type}', n.nspname::text, t.typname::text
+from pg_type t join pg_namespace n on n.oid = t.typnamespace
+where n.nspname = any ($1) and t.typrelid = 0 and not exists (select from pg_type e where e.typarray = t.oid)";
+
 /// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
 /// them.
-pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unmanaged> {
+pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[String]) -> Result<Unmanaged> {
     let client = &session.client;
     let mut names: HashMap<u32, String> = HashMap::new();
     let mut classes: HashMap<String, u32> = HashMap::new();
@@ -112,6 +135,17 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
             None => unknown.entry(on.clone()).or_default().push((class, oid, sub)),
         }
     }
+    let mut held: HashMap<(u32, u32), Held> = HashMap::new();
+    for row in client.query(NAMES, &[&schemas]).await? {
+        let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
+        if resolve(class, oid, 0).is_none() {
+            let (spaces, schema, name): (Vec<String>, &str, &str) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
+            let pattern = spaces.iter().any(|space| space == "type").then(|| format!("{schema}.{name}"));
+            let name = qualified(schema, name);
+            let slots = spaces.into_iter().map(|space| (space, name.clone())).collect();
+            held.insert((class, oid), Held { slots, pattern });
+        }
+    }
     let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
     for node in &mut nodes {
         if let Some(mut found) = needs.remove(&node.address) {
@@ -123,11 +157,34 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded) -> Result<Unma
     }
     loaded.model = Model::new(nodes);
     loaded.astray = astray;
-    let mut unmanaged = Unmanaged { dependents: describe(session, unknown).await?, ..Unmanaged::default() };
+    let mut unmanaged = Unmanaged {
+        dependents: describe(session, unknown).await?,
+        names: holders(session, held).await?,
+        ..Unmanaged::default()
+    };
     for (on, grant) in &loaded.foreign_grants {
         unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
     }
     Ok(unmanaged)
+}
+
+/// The name spaces and names that something holds, and its pattern.
+struct Held {
+    slots: Vec<(String, String)>,
+    pattern: Option<String>,
+}
+
+async fn holders(session: &Session, mut held: HashMap<(u32, u32), Held>) -> Result<HashMap<(String, String), Holder>> {
+    let (classes, oids): (Vec<u32>, Vec<u32>) = held.keys().copied().unzip();
+    let sql = "select class, oid, pg_describe_object(class, oid, 0) from unnest($1::oid[], $2::oid[]) w (class, oid)";
+    let mut names = HashMap::new();
+    for row in session.client.query(sql, &[&classes, &oids]).await? {
+        let what: Option<String> = row.try_get(2)?;
+        if let (Some(what), Some(Held { slots, pattern })) = (what, held.remove(&(row.try_get(0)?, row.try_get(1)?))) {
+            names.extend(slots.into_iter().map(|slot| (slot, Holder { what: what.clone(), pattern: pattern.clone() })));
+        }
+    }
+    Ok(names)
 }
 
 /// What the unmanaged dependents are; PostgreSQL's own internals (the triggers behind foreign keys) are

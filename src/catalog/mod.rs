@@ -8,7 +8,7 @@ mod load;
 mod session;
 mod surroundings;
 
-pub use depend::{dependencies, Dependent, Unmanaged};
+pub use depend::{dependencies, Dependent, Holder, Unmanaged};
 pub use foreign::{sight, Sighting};
 pub use live::Live;
 pub use load::{load, load_within, Loaded, Wanted};

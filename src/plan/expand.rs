@@ -83,6 +83,14 @@ impl<'a> Expansion<'_, 'a> {
         for delta in diff(self.scope.actual, self.scope.desired) {
             let (old, new) = match (delta.old, delta.new) {
                 (None, Some(new)) => {
+                    let slots = kinds::kind_of(&new.address).slots(new);
+                    if let Some(holder) = slots.iter().find_map(|slot| self.unmanaged.names.get(slot)) {
+                        self.refusals.push(format!(
+                            "{}: its name is that of {}, which is there and not managed: declare another name, or see to \
+                             that one yourself",
+                            new.address, holder.what
+                        ));
+                    }
                     self.fates.insert(new.address.clone(), Fate::Create(new));
                     continue;
                 }

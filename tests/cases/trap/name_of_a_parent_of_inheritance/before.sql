@@ -1,0 +1,1 @@
+create table base (id int); create table kid () inherits (base);

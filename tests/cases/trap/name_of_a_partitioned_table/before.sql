@@ -1,0 +1,1 @@
+create table orders (id int) partition by list (id);
