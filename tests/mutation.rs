@@ -20,7 +20,7 @@ use support::server::{majors, Server};
 use support::subject::{all, generated, Subject};
 
 /// Changes per major in the ordinary suite, enough for each class, and in the shorter one.
-const MUTATIONS: usize = 240;
+const MUTATIONS: usize = 250;
 const MUTATIONS_SHORT: usize = 15;
 /// Threads that work on them, each on copies of its own.
 const WORKERS: usize = 2;

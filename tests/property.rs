@@ -18,8 +18,8 @@ use support::generate::{mutate, random, roles_sql, rows, shrink_pair, sql, Rng, 
 use support::server::{majors, Server};
 
 /// Pairs per major in the ordinary and in the shorter suite.
-const PAIRS: u64 = 55;
-const PAIRS_SHORT: u64 = 10;
+const PAIRS: u64 = 130;
+const PAIRS_SHORT: u64 = 80;
 /// Threads that work on pairs.
 const WORKERS: usize = 2;
 /// Attempts to make a failing pair smaller.

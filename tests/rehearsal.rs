@@ -234,6 +234,22 @@ fn what_cannot_be_tried_is_said() {
     });
 }
 
+/// On a server of our own a plan runs without a superuser's rights; what is there already may have needed them.
+#[test]
+fn what_only_a_superuser_may_define_is_on_the_stage() {
+    let stage = Stage::with(
+        "create function f() returns int language sql immutable set app.tenant to '' set log_statement to 'none' as 'select 1';
+         create table t (id int primary key default f());",
+        "
+functions:
+  f(): { returns: int, language: sql, immutable: true, body: select 1, set: { app.tenant: \"''\", log_statement: none } }
+tables: { t: { columns: { id: int primary key default f(), a: int } } }
+",
+    );
+    let (_, ran) = stage.plan(&["--scratch", "local", "--rehearse"]);
+    assert!(ran.ok().out.contains("Rehearsed on PostgreSQL"), "{ran}");
+}
+
 #[test]
 fn whoever_leaves_it_out_is_told() {
     let stage = Stage::with(

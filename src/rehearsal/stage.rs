@@ -26,10 +26,11 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
     }
     lay(&room, name.unwrap_or(&room.role), subject, part).await?;
     let given = room.given().await?;
+    let (model, later) = room.within_limits(part.model.clone());
     let empty = Model::default();
     let input = Input {
         actual: &empty,
-        desired: &part.model,
+        desired: &model,
         unmanaged: &Unmanaged::default(),
         surroundings: &Surroundings::default(),
         major: room.major,
@@ -46,6 +47,7 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
             again.unwrap_or(Err(refusal)).map_err(|e| failed(Error::from(e)))?;
         }
     }
+    room.make_whole(&later).await?;
     let defaults = default_privileges(&subject.live.surroundings, role);
     room.client.batch_execute(&defaults).await?;
     Ok(room)

@@ -168,6 +168,21 @@ impl Room {
         (Model::new(nodes), later)
     }
 
+    /// Makes whole what a server printed and what was built of it within limits.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub async fn make_whole(&self, later: &[Later]) -> Result<()> {
+        let Some(Above { session, .. }) = &self.above else { return Ok(()) };
+        for Later { address, statements } in later {
+            for sql in std::iter::once("SET search_path = ''").chain(statements.iter().map(String::as_str)) {
+                let completed = session.client.batch_execute(sql).await;
+                completed.map_err(|e| Error::from(e).while_(format!("completing {address}")))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes whole what was built within limits.
     ///
     /// # Errors
