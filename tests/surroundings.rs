@@ -340,6 +340,21 @@ materialized_views:
 
 // Others at work.
 
+/// Where no grants are declared they are not managed; who plans is told what the database gives by itself.
+#[test]
+fn default_privileges_on_what_declares_no_grants_are_said() {
+    let _one = SETTINGS.lock();
+    role("nosy", "");
+    let stage = Stage::with(
+        "alter default privileges in schema public grant select on tables to nosy;",
+        "tables: { silent: { columns: { id: int } }, said: { columns: { id: int }, grants: {} } }\n",
+    );
+    let (_, ran) = stage.plan(&[]);
+    let words = "table public.silent: its grants are not declared, and default privileges of this database give select to role nosy";
+    assert!(ran.ok().out.contains(words), "{ran}");
+    assert!(!ran.out.contains("public.said: its grants"), "{ran}");
+}
+
 #[test]
 fn others_who_create_and_drop_meanwhile_disturb_nothing() {
     let stage = Stage::with(BASE, YAML);

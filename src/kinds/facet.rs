@@ -178,6 +178,18 @@ pub fn inherited(node: &Node, live: Option<&Node>) -> Node {
     node
 }
 
+/// What default privileges give others on a new thing that declares no grants: role and privileges.
+pub fn given(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<(String, Vec<String>)> {
+    let Some(on) = kind.grantable(node, scope.major).filter(|on| on.column.is_none() && node.grants.is_none()) else {
+        return Vec::new();
+    };
+    let defaults = (scope.default_grants)(on.default_class, node.address.schema());
+    let held = start(&defaults, &defaults.creator, &on);
+    let usual = default_grants(&on);
+    let more = held.0.into_iter().filter(|(role, held)| *role != defaults.creator && usual.0.get(role) != Some(held));
+    more.map(|(role, held)| (role, held.into_iter().map(|p| p.name).collect())).collect()
+}
+
 /// What is held on a new thing before anything is granted. An owner that is not mentioned holds everything.
 fn start(defaults: &DefaultGrants, owner: &str, grantable: &Grantable) -> Grants {
     let DefaultGrants { creator, instead, added } = defaults;

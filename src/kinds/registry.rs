@@ -67,6 +67,18 @@ pub fn roles(node: &Node) -> Vec<String> {
     roles
 }
 
+/// The schema and the name of a routine, which several may share: a call tells them apart by its arguments only. None of
+/// anything else.
+pub fn overloaded_name(address: &Address) -> Option<(Option<Address>, String)> {
+    let is_routine = matches!(address.kind(), "function" | "procedure");
+    Some((address.parent(), super::routine::bare_name(address).filter(|_| is_routine)?))
+}
+
+/// Whether two routines differ only in their arguments.
+pub fn are_overloads(a: &Address, b: &Address) -> bool {
+    a != b && overloaded_name(a).is_some() && overloaded_name(a) == overloaded_name(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{kind_of_path, KINDS};
@@ -121,16 +133,4 @@ mod tests {
             }
         }
     }
-}
-
-/// The schema and the name of a routine, which several may share: a call tells them apart by its arguments only. None of
-/// anything else.
-pub fn overloaded_name(address: &Address) -> Option<(Option<Address>, String)> {
-    let is_routine = matches!(address.kind(), "function" | "procedure");
-    Some((address.parent(), super::routine::bare_name(address).filter(|_| is_routine)?))
-}
-
-/// Whether two routines differ only in their arguments.
-pub fn are_overloads(a: &Address, b: &Address) -> bool {
-    a != b && overloaded_name(a).is_some() && overloaded_name(a) == overloaded_name(b)
 }

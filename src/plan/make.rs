@@ -6,7 +6,7 @@ use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
 use super::preflight::{ask, privileges, questions};
 use crate::catalog::{Live, Session, Wanted};
 use crate::error::Result;
-use crate::kinds::Hazard;
+use crate::kinds::{self, facet, Hazard, Scope};
 use crate::model::{Address, Model};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -83,8 +83,35 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);
     plan.not_checked.extend(not_checked);
+    plan.not_checked.extend(given(&input, &touched));
     plan.summary = summary(&plan);
     Ok(Draft { plan, after, touched, renames })
+}
+
+/// What the target's default privileges give on new things of which no grants are declared, in words.
+fn given(input: &Input, touched: &BTreeSet<Address>) -> Vec<String> {
+    let sizes = |_: &Address| 0;
+    let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
+    let scope = Scope {
+        actual: input.actual,
+        desired: input.desired,
+        major: input.major,
+        sizes: &sizes,
+        default_grants: &default_grants,
+    };
+    let new = touched.iter().filter(|address| input.actual.get(address).is_none());
+    let mut words = Vec::new();
+    for node in new.filter_map(|address| input.desired.get(address)) {
+        for (role, privileges) in facet::given(kinds::kind_of(&node.address), node, &scope) {
+            let role = if role == "public" { "PUBLIC".to_owned() } else { format!("role {role}") };
+            let list = privileges.join(", ");
+            words.push(format!(
+                "{}: its grants are not declared, and default privileges of this database give {list} to {role}",
+                node.address
+            ));
+        }
+    }
+    words
 }
 
 /// The desired model without what the role may not read: nobody knows whether it is there.

@@ -2,7 +2,7 @@
 //!
 //! Two databases may differ in the physical order of columns, which is no drift, and in the order in
 //! which pg_dump breaks ties, and in the order of storage parameters. So the entries are sorted, and so
-//! are the lines inside CREATE TABLE, what stands in WITH, and grants.
+//! are the lines inside CREATE TABLE and the settings of columns behind it, what stands in WITH, and grants.
 
 use similar::TextDiff;
 use std::collections::BTreeMap;
@@ -85,6 +85,13 @@ fn sort_columns(entry: &str) -> String {
     let inside = &mut lines[start + 1..start + length];
     inside.iter_mut().for_each(|line| *line = line.strip_suffix(',').unwrap_or(line));
     inside.sort_unstable();
+    // Settings of columns follow in the order of the columns.
+    let is_setting = |line: &str| line.starts_with("ALTER TABLE ONLY ") && line.contains(" ALTER COLUMN ");
+    let mut settings: Vec<&str> = lines.iter().copied().filter(|line| is_setting(line)).collect();
+    settings.sort_unstable();
+    let mut settings = settings.into_iter();
+    let places = lines.iter_mut().filter(|line| is_setting(line));
+    places.for_each(|line| *line = settings.next().unwrap_or_default());
     lines.join("\n")
 }
 

@@ -5,7 +5,7 @@ use crate::kinds::domain::DomainSpec;
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::{domain, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
-use crate::model::{Address, Node};
+use crate::model::{Address, Model, Node};
 use crate::sql::{literal, Ident};
 
 /// `ALTER TABLE t ALTER COLUMN c`.
@@ -244,7 +244,17 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     if let Some(sequence) = &unserial {
         let column = format!("{}.{}", relation(&node.address), Ident(node.address.name()));
         let as_type = if ty == "bigint" { String::new() } else { format!(" AS {ty}") };
-        changes.push(Change::new(format!("CREATE SEQUENCE {sequence}{as_type} OWNED BY {column}"), Lock::None, &[]));
+        let make = |sql: String| Change::new(sql, Lock::None, &[]);
+        changes.push(make(format!("CREATE SEQUENCE {sequence}{as_type}")));
+        // PostgreSQL wants the owner of the table to own it.
+        let table = table_of(&node.address);
+        let owner_in = |model: &Model| table.iter().find_map(|t| model.get(t)?.owner.clone());
+        let owner = owner_in(scope.desired).or_else(|| owner_in(scope.actual));
+        let creator = (scope.default_grants)('-', node.address.schema()).creator;
+        if let Some(owner) = owner.filter(|owner| **owner != *creator) {
+            changes.push(make(format!("ALTER SEQUENCE {sequence} OWNER TO {}", Ident(&owner))));
+        }
+        changes.push(make(format!("ALTER SEQUENCE {sequence} OWNED BY {column}")));
         changes.push(restore_position(sequence));
     }
     if let Some(text) = default {
