@@ -18,7 +18,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("compile", "error model sql kinds declare catalog diff plan"),
     ("engine", "error model kinds declare catalog diff plan compile"),
     ("decide", "error model kinds catalog diff plan compile engine"),
-    ("rehearsal", "error model sql kinds catalog diff plan compile"),
+    ("rehearsal", "error model sql kinds declare catalog diff plan compile"),
     ("inspect", "error model yaml sql kinds declare catalog diff plan compile engine"),
     ("apply", "error model sql kinds catalog diff plan"),
     ("drift", "error model sql kinds catalog diff plan engine decide"),

@@ -76,6 +76,21 @@ impl DomainSpec {
     }
 }
 
+/// The domain that is a column's type, and those that it is over. Where one has constraints, they are tested on each row of
+/// a new column, by writing the table anew (ATExecAddColumn).
+pub fn beneath(column: &Node, ty: &str, scope: &Scope) -> Vec<DomainSpec> {
+    let mut found: Vec<DomainSpec> = Vec::new();
+    let (mut ty, mut needs) = (ty.to_owned(), &column.needs);
+    let is = |need: &&Address, ty: &str| need.kind() == "domain" && qualified(need.schema(), need.name()) == ty;
+    while let Some(next) = needs.iter().find(|need| is(need, &ty)) {
+        let Some(node) = scope.desired.get(next) else { break };
+        let Ok(domain) = node.spec.read::<DomainSpec>() else { break };
+        (ty, needs) = (domain.ty.clone(), &node.needs);
+        found.push(domain);
+    }
+    found
+}
+
 /// The live columns of a domain or enum, and whether they hold arrays of it.
 pub fn columns_of<'a>(ty: &Address, scope: &'a Scope) -> Vec<(&'a Node, bool)> {
     let name = qualified(ty.schema(), ty.name());

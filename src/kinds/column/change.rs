@@ -1,7 +1,6 @@
 //! Statements that add, change and remove columns.
 
 use super::{ColumnSpec, Generated, Identity};
-use crate::kinds::domain::DomainSpec;
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::{domain, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
@@ -45,7 +44,7 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
         }
         _ => {
             let stored = spec.generated.as_ref().is_some_and(|g| !g.is_virtual);
-            let domains = domains(node, spec, scope);
+            let domains = domain::beneath(node, &spec.ty, scope);
             let default = spec.default.as_ref().or_else(|| domains.iter().find_map(|d| d.default.as_ref()));
             let checked = domains.iter().any(|d| d.not_null || !d.checks.is_empty());
             let is_virtual = spec.generated.is_some() && !stored;
@@ -63,20 +62,6 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
     }
     changes.extend(settings(node, None, spec));
     changes
-}
-
-/// The domain that is a column's type, and those that it is over: with constraints, they are tested on each row, by
-/// writing it anew (ATExecAddColumn).
-fn domains(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<DomainSpec> {
-    let mut found: Vec<DomainSpec> = Vec::new();
-    let (mut ty, mut needs) = (spec.ty.clone(), &node.needs);
-    while let Some(next) = needs.iter().find(|need| need.kind() == "domain" && relation(need) == ty) {
-        let Some(node) = scope.desired.get(next) else { break };
-        let Ok(domain) = node.spec.read::<DomainSpec>() else { break };
-        (ty, needs) = (domain.ty.clone(), &node.needs);
-        found.push(domain);
-    }
-    found
 }
 
 /// Whether a default may be evaluated per row, which rewrites the table. What is certainly constant
