@@ -1,6 +1,7 @@
 //! Tables (manual, CREATE TABLE). Columns and constraints are kinds of their own that ride inside CREATE TABLE.
 
 use super::relation::relation;
+use super::sequence::SequenceSpec;
 use super::*;
 use crate::sql::Ident;
 use serde::{Deserialize, Serialize};
@@ -168,6 +169,7 @@ impl Kind for Table {
         if *unlogged != a.unlogged {
             let words = if *unlogged { "SET UNLOGGED" } else { "SET LOGGED" };
             changes.push(rewrite(alter(words.into(), Lock::AccessExclusive)));
+            changes.extend(taken_along(&new.address, *unlogged, scope));
         }
         if *method != a.method {
             let method = method.as_deref().unwrap_or("heap");
@@ -221,6 +223,23 @@ impl Kind for Table {
             public: &[],
         })
     }
+}
+
+/// From 15 on the sequences that a table's columns own change with it (ATRewriteTables): those that are not to, change back.
+fn taken_along(table: &Address, unlogged: bool, scope: &Scope) -> Vec<Change> {
+    let of_table = |node: &&Node| {
+        let owner = node.spec.read::<SequenceSpec>().ok().and_then(|spec| spec.owner_column());
+        owner.is_some_and(|column| column.parent().as_ref() == Some(table))
+    };
+    let sequences = scope.actual.nodes().iter().filter(|n| scope.major >= 15 && n.address.kind() == "sequence");
+    let wanted = |node: &Node| scope.desired.get(&node.address)?.spec.read::<SequenceSpec>().ok();
+    let other = sequences.filter(of_table).filter(|n| wanted(n).is_some_and(|spec| spec.unlogged != unlogged));
+    let state = if unlogged { "LOGGED" } else { "UNLOGGED" };
+    let back = |node: &Node| {
+        let sql = format!("ALTER SEQUENCE {} SET {state}", relation(&node.address));
+        Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(&node.address))
+    };
+    other.map(back).collect()
 }
 
 /// Privileges on tables and views; MAINTAIN is there from 17 on.
