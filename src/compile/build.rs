@@ -9,7 +9,7 @@ use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::plan::{self, Input};
-use crate::sql::Ident;
+use crate::sql::{literal, Ident};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -199,28 +199,32 @@ async fn attempt(
 }
 
 /// Bytes of SQL that are sent in one go.
-const CHUNK: usize = 1 << 16;
+const BLOCK: usize = 1 << 16;
 
 /// Runs the steps without a look at each, under the names that `path` says; whether nothing was refused. Otherwise nothing
 /// of them stays.
+///
+/// A block of statements is one statement to the server: at the end of each that took more than a few locks it goes
+/// through all locks of the transaction (LockReassignCurrentOwner), of which a large declaration has a hundred thousand.
 async fn all_at_once(session: &Session, steps: &[plan::Step], path: &dyn Fn(&plan::Step) -> String) -> Result<bool> {
-    let mut chunks: Vec<String> = vec!["SAVEPOINT all_at_once;".to_owned()];
+    let mut blocks: Vec<String> = vec![String::new()];
     let mut under = String::new();
     for step in steps {
-        if chunks.last().is_none_or(|chunk| chunk.len() > CHUNK) {
-            chunks.push(String::new());
+        if blocks.last().is_none_or(|block| block.len() > BLOCK) {
+            blocks.push(String::new());
         }
-        let Some(chunk) = chunks.last_mut() else { continue };
+        let Some(block) = blocks.last_mut() else { continue };
         let path = path(step);
         if under != path {
-            chunk.push_str(&format!("SET LOCAL search_path = {path};"));
+            block.push_str(&format!("EXECUTE {};\n", literal(&format!("SET LOCAL search_path = {path}"))));
             under = path;
         }
-        // A comment at the end of a statement ends with its line.
-        step.sql.iter().for_each(|sql| chunk.extend([sql, "\n;"]));
+        step.sql.iter().for_each(|sql| block.push_str(&format!("EXECUTE {};\n", literal(sql))));
     }
-    for chunk in &chunks {
-        if let Err(error) = session.client.batch_execute(chunk).await {
+    session.client.batch_execute("SAVEPOINT all_at_once").await?;
+    for block in blocks.iter().filter(|block| !block.is_empty()) {
+        let sql = format!("DO {}", literal(&format!("BEGIN\n{block}END")));
+        if let Err(error) = session.client.batch_execute(&sql).await {
             if error.as_db_error().is_none() {
                 return Err(error.into());
             }
