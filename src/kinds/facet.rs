@@ -223,7 +223,7 @@ pub fn alter(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<Chan
     if let (Some(before), Some(wanted), Some(grantable)) = (&old.grants, &new.grants, kind.grantable(new, scope.major))
     {
         let owner = new.owner.as_deref().or(old.owner.as_deref());
-        let before = &handed_over(before, old.owner.as_deref(), owner);
+        let before = &handed_over(before, old.owner.as_deref(), owner, &grantable);
         changes.extend(grant_changes(before, wanted, &grantable, owner, true));
         changes.extend(taken_along(before, wanted, new, scope));
     }
@@ -286,15 +286,19 @@ fn said<'a>(grants: &'a Grants, owner: Option<&'a str>) -> impl Iterator<Item = 
 }
 
 /// Grants after a change of owner: PostgreSQL hands what the old one held to the new one (aclnewowner).
-fn handed_over<'a>(grants: &'a Grants, old: Option<&str>, new: Option<&str>) -> Cow<'a, Grants> {
+fn handed_over<'a>(grants: &'a Grants, old: Option<&str>, new: Option<&str>, on: &Grantable) -> Cow<'a, Grants> {
     let (Some(old), Some(new)) = (old, new) else { return Cow::Borrowed(grants) };
     if old == new {
         return Cow::Borrowed(grants);
     }
     let mut after = grants.clone();
     let theirs = after.0.remove(new);
-    if let Some(held) = after.0.remove(old) {
-        let mut held: BTreeMap<String, bool> = held.into_iter().map(|p| (p.name, p.grantable)).collect();
+    // Who is not mentioned holds everything. Options that were granted before stay, needless as they are.
+    let whole = || on.privileges.iter().map(|p| ((*p).to_owned(), false)).collect();
+    let held = after.0.remove(old).map(|held| held.into_iter().map(|p| (p.name, p.grantable)).collect());
+    let has_options = theirs.iter().flatten().any(|p| p.grantable);
+    if held.is_some() || has_options {
+        let mut held: BTreeMap<String, bool> = held.unwrap_or_else(whole);
         for Privilege { name, grantable } in theirs.into_iter().flatten() {
             *held.entry(name).or_default() |= grantable;
         }
