@@ -2,7 +2,8 @@
 //!
 //! Files that are as they were need not be read again as long as settings and templates are the same. Where something
 //! in such a file rests on what changed, it is read after all. What others own is looked for as a whole, so that a
-//! declaration that refers to it is read as a whole.
+//! declaration that refers to it is read as a whole. Most names that nobody declared are PostgreSQL's own: whether one
+//! is not, only a target tells.
 
 use super::increment::{increment, Before, Increment};
 use super::lock::{Lock, Locked};
@@ -50,7 +51,8 @@ pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result
     let nodes = lock.locked(*first)?;
     let mut declaration = declare::read_part(path, &known(lock, &nodes, &read))?;
     let basis = &declaration.basis;
-    if basis.digest != lock.header.basis || basis.external != lock.header.external || !declaration.foreign.is_empty() {
+    let theirs = declaration.foreign.iter().any(|foreign| foreign.certain);
+    if basis.digest != lock.header.basis || basis.external != lock.header.external || theirs {
         return whole();
     }
     let bodies = now.files.iter().filter(|source| lock.bodies().any(|body| body == source.path));

@@ -82,10 +82,12 @@ async fn read(
     let mut more = BTreeSet::new();
     loop {
         let mut reading = compile::read(&choices.declaration, unchanged, &more)?;
-        let stubs = match reading.is_whole() {
-            true => surround(&mut reading.declaration, choices, lock).await?,
-            false => Stubs::default(),
-        };
+        let mut stubs = surround(&mut reading.declaration, choices, lock).await?;
+        // Something of others came in with what changed: from then on all is read.
+        if !reading.is_whole() && !stubs.is_empty() {
+            reading = compile::read(&choices.declaration, None, &more)?;
+            stubs = surround(&mut reading.declaration, choices, lock).await?;
+        }
         let increments = reading.increments(lock, majors, &stubs, adopted_too)?;
         let unread: Vec<String> = increments.values().flat_map(|i| i.unread.iter().cloned()).collect();
         if unread.is_empty() {
