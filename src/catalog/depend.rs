@@ -175,6 +175,9 @@ struct Held {
 }
 
 async fn holders(session: &Session, mut held: HashMap<(u32, u32), Held>) -> Result<HashMap<(String, String), Holder>> {
+    if held.is_empty() {
+        return Ok(HashMap::new());
+    }
     let (classes, oids): (Vec<u32>, Vec<u32>) = held.keys().copied().unzip();
     let sql = "select class, oid, pg_describe_object(class, oid, 0) from unnest($1::oid[], $2::oid[]) w (class, oid)";
     let mut names = HashMap::new();

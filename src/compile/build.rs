@@ -11,7 +11,7 @@ use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::plan::{self, Input};
 use crate::sql::{literal, Ident};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What to do where scratch may not do what a superuser may.
 const NO_RIGHTS: &str = "what is declared has no superuser's rights in scratch; where it needs them to be \
@@ -35,6 +35,13 @@ pub(super) fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
         major,
     };
     plan::steps(&input)
+}
+
+/// The same, without what is there already, by its path.
+fn missing(model: &Model, major: u32, given: &HashSet<String>) -> Result<Vec<plan::Step>> {
+    let mut steps = operations(model, major)?;
+    steps.retain(|step| !given.contains(&step.at));
+    Ok(steps)
 }
 
 /// What a scratch database has already, or what is said elsewhere: facets are not built in scratch.
@@ -69,11 +76,7 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings, many: Option
     let session: &Session = room;
     let given = room.given().await?;
     session.client.batch_execute("BEGIN").await?;
-    let steps = |model: &Model| -> Result<Vec<plan::Step>> {
-        let mut steps = operations(model, session.major)?;
-        steps.retain(|step| !given.contains(&step.at));
-        Ok(steps)
-    };
+    let steps = |model: &Model| missing(model, session.major, &given);
     let path = |_: &plan::Step| "''".to_owned();
     if let Some((whole, clones)) = many.and_then(|many| cloned(&nodes, many)) {
         if all_at_once(session, &steps(&whole)?, &path).await? {
@@ -143,11 +146,7 @@ async fn attempt(
     let settings = &declaration.settings;
     let given = session.given().await?;
     let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    let steps = |model: &Model| -> Result<Vec<plan::Step>> {
-        let mut steps = operations(model, session.major)?;
-        steps.retain(|step| !given.contains(&step.at));
-        Ok(steps)
-    };
+    let steps = |model: &Model| missing(model, session.major, &given);
     let (whole, clones) = match many.and_then(|many| cloned(model, many)) {
         Some((whole, clones)) => (Some(whole), clones),
         None => (None, Clones::default()),

@@ -83,13 +83,13 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);
     plan.not_checked.extend(not_checked);
-    plan.not_checked.extend(given(&input, &touched));
+    plan.not_checked.extend(given(&input, &touched, &renames));
     plan.summary = summary(&plan);
     Ok(Draft { plan, after, touched, renames })
 }
 
 /// What the target's default privileges give on new things of which no grants are declared, in words.
-fn given(input: &Input, touched: &BTreeSet<Address>) -> Vec<String> {
+fn given(input: &Input, touched: &BTreeSet<Address>, renames: &[(Address, Address)]) -> Vec<String> {
     let sizes = |_: &Address| 0;
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
     let scope = Scope {
@@ -99,7 +99,8 @@ fn given(input: &Input, touched: &BTreeSet<Address>) -> Vec<String> {
         sizes: &sizes,
         default_grants: &default_grants,
     };
-    let new = touched.iter().filter(|address| input.actual.get(address).is_none());
+    let before = |address: &Address| renames.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));
+    let new = touched.iter().filter(|address| input.actual.get(&before(address)).is_none());
     let mut words = Vec::new();
     for node in new.filter_map(|address| input.desired.get(address)) {
         for (role, privileges) in facet::given(kinds::kind_of(&node.address), node, &scope) {

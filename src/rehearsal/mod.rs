@@ -99,10 +99,16 @@ pub async fn rehearse(
         return Ok(Findings::default());
     }
     let part = Part::of(&subject, draft);
-    let ground = match ground(session, &subject, &part, draft).await? {
-        Ground::Known(ground) => ground,
-        Ground::Lacking(error) => return Err(error),
-        Ground::Beyond(why) => {
+    let found = match ground(session, &subject, &part, draft).await {
+        Ok(Ground::Known(ground)) => Ok(ground),
+        Ok(Ground::Lacking(error)) => return Err(error),
+        Ok(Ground::Beyond(why)) => Err(why),
+        // A plan is not worse for what could not be asked: something may have been dropped meanwhile.
+        Err(error) => Err(error.to_string()),
+    };
+    let ground = match found {
+        Ok(ground) => ground,
+        Err(why) => {
             draft.plan.untried(&why);
             return Ok(Findings::default());
         }
