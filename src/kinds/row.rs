@@ -200,8 +200,8 @@ impl Kind for ReferenceRow {
 
     fn comes_after(&self, node: &Node, desired: &Model) -> Vec<Address> {
         let tables = table_of(&node.address);
-        let siblings = tables.iter().flat_map(|table| desired.children(table));
-        let made_first = siblings.filter(|n| matches!(n.address.kind(), "column" | "primary key"));
+        let of = |kind| tables.iter().flat_map(move |table| desired.children_of(table, kind));
+        let made_first = of("column").chain(of("primary key"));
         made_first.map(|n| n.address.clone()).chain(may_refer_to(node, desired)).collect()
     }
 
@@ -232,13 +232,13 @@ enum Referred {
 }
 
 fn rows<'a>(table: &Address, model: &'a Model) -> impl Iterator<Item = &'a Node> {
-    model.children(table).filter(|n| n.address.kind() == "row")
+    model.children_of(table, "row")
 }
 
 fn references(node: &Node, model: &Model) -> Vec<Referred> {
     let (Some(table), Ok(row)) = (node.address.parent(), node.spec.read::<RowSpec>()) else { return Vec::new() };
     let mut found = Vec::new();
-    for key in model.children(&table).filter(|n| n.address.kind() == "foreign key") {
+    for key in model.children_of(&table, "foreign key") {
         let Ok(ForeignKeySpec { columns, references, target_columns, .. }) = key.spec.read() else { continue };
         let target = references.address();
         let values: Vec<Option<&Option<String>>> = columns.iter().map(|c| row.values.get(c)).collect();

@@ -23,6 +23,11 @@ impl Address {
         Self(format!("{kind}{SEPARATOR}{name}").into())
     }
 
+    /// Whether it is another, longer in its last name or below it: all that are so stand together in the order.
+    pub(super) fn begins_with(&self, other: &Self) -> bool {
+        self.0.starts_with(&*other.0)
+    }
+
     /// The address of a child of this one.
     pub fn child(&self, kind: &str, name: &str) -> Self {
         Self(format!("{}{SEPARATOR}{kind}{SEPARATOR}{name}", self.0).into())

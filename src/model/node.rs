@@ -135,7 +135,45 @@ impl Model {
         self.nodes[start..end].iter().filter(move |n| n.address.segments().count() == depth)
     }
 
+    /// The direct children of one kind, without a look at the others.
+    pub fn children_of<'a>(&'a self, address: &Address, kind: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
+        let depth = address.segments().count() + 1;
+        let first = address.child(kind, "");
+        let start = self.nodes.partition_point(|n| n.address < first);
+        let there = self.nodes[start..].iter().take_while(move |n| n.address.begins_with(&first));
+        there.filter(move |n| n.address.segments().count() == depth)
+    }
+
     pub fn into_nodes(self) -> Vec<Node> {
         self.nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Model, Node, Spec};
+    use crate::model::Address;
+
+    #[test]
+    fn children_of_one_kind_stand_together() {
+        let table = Address::root("schema", "app").child("table", "a");
+        let below = |kind: &str, name: &str| table.child(kind, name);
+        let addresses = [
+            table.clone(),
+            below("column", "x"),
+            below("column", "y").child("row", "not a direct one"),
+            below("primary key", "p"),
+            below("row", ""),
+            below("row", "1"),
+            below("row security", ""),
+            Address::root("schema", "app").child("table", "a b").child("row", "1"),
+        ];
+        let model = Model::new(addresses.into_iter().map(|a| Node::new(a, Spec::from_json("{}"))).collect());
+        for (kind, count) in [("column", 1), ("row", 2), ("row security", 1), ("check", 0)] {
+            let found: Vec<&Address> = model.children_of(&table, kind).map(|n| &n.address).collect();
+            let wanted: Vec<&Address> =
+                model.children(&table).filter(|n| n.address.kind() == kind).map(|n| &n.address).collect();
+            assert_eq!((&found, found.len()), (&wanted, count), "{kind}");
+        }
     }
 }
