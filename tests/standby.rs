@@ -29,7 +29,8 @@ impl Pair {
     fn start(major: u32) -> Self {
         let install = find(Some(major), None).unwrap_or_else(|error| panic!("{error}"));
         let mut options = place::options("standby");
-        for (name, value) in [("wal_level", "replica"), ("max_wal_senders", "4")] {
+        // What was committed has been written, so that the end of what was written is the end of it.
+        for (name, value) in [("wal_level", "replica"), ("max_wal_senders", "4"), ("synchronous_commit", "on")] {
             options.settings.push((name.to_owned(), value.to_owned()));
         }
         let primary = LocalServer::start(&install, &options).unwrap_or_else(|error| panic!("{error}"));
