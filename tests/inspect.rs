@@ -6,6 +6,7 @@ mod support;
 use pgplumb::compile::surroundings::Stubs;
 use pgplumb::compile::{self, lock::Lock, Place, Scratch};
 use pgplumb::declare::json_schema;
+use pgplumb::declare::write::File;
 use pgplumb::engine;
 use pgplumb::inspect;
 use pgplumb::model::Model;
@@ -124,6 +125,16 @@ fn an_adopted_database_agrees_with_its_lock() {
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(compared.plan.is_empty(), "{steps:?}");
         assert_eq!(std::fs::read_to_string(&lock).expect("the lock"), text, "the lock was fresh");
+        // Whatever file is touched, nothing of what stands in the others is lost.
+        for File { path, text: written, .. } in files.iter().filter(|file| file.path.ends_with(".yaml")) {
+            compile::lock::store(&lock, &text).expect("a lock");
+            let path = directory.path().join(path);
+            std::fs::write(&path, format!("{written}# touched\n")).expect("a file");
+            let compared = database.compare(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
+            let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
+            assert!(compared.plan.is_empty(), "{}: {steps:?}", path.display());
+            std::fs::write(&path, written).expect("a file");
+        }
     });
 }
 

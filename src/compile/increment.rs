@@ -85,9 +85,9 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
 
     let is_dirty = |l: &Locked| dirty.contains(&l.node.address) || l.alias.as_ref().is_some_and(|a| dirty.contains(a));
     let (gone, mut kept): (Vec<Locked>, Vec<Locked>) = nodes.into_iter().partition(is_dirty);
+    // Also what was adopted, of which nothing written is known: without its file it would be lost.
     let unread = gone
         .iter()
-        .filter(|l| l.written.is_some() || adopted_too)
         .filter(|l| !read(&l.source))
         .map(|l| l.source.to_string())
         .filter(|source| !source.is_empty())

@@ -29,7 +29,7 @@ use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model};
-use crate::plan::rename::backwards;
+use crate::plan::rename::{backwards, follow};
 use feed::{feed, Fed, Site};
 use lock::Locked;
 use serde_json::Value;
@@ -124,8 +124,9 @@ async fn old_names(
     for renames in [following, declared] {
         for rename in renames {
             session.client.batch_execute("SAVEPOINT rename").await?;
+            let Some(up) = &rename.up else { continue };
             // A follower may not be there under that name any more: then there is nothing to learn.
-            if session.client.batch_execute(&rename.up.sql).await.is_ok() {
+            if session.client.batch_execute(&up.sql).await.is_ok() {
                 undone.push((rename.to, rename.from));
                 session.client.batch_execute("RELEASE rename").await?;
             } else {
@@ -133,7 +134,7 @@ async fn old_names(
             }
         }
         for old in read_back(session, wanted).await?.into_nodes() {
-            let address = undone.iter().rev().fold(old.address.clone(), |at, (to, from)| at.moved(to, from));
+            let address = undone.iter().rev().fold(old.address.clone(), |at, (to, from)| follow(&at, to, from));
             let Some(node) = model.get(&address).filter(|n| n.spec != old.spec) else { continue };
             if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
                 pair(&a, &b, prints.entry(address).or_default());

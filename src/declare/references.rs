@@ -168,6 +168,20 @@ pub fn resolve(
         for reference in in_body(draft) {
             search.note_in_text(&reference, &home, &draft.pos, &[&own, &others]);
         }
+        // So is the table whose column it belongs to, as for a sequence.
+        for column in needs.iter().filter(|need| need.kind() == "column") {
+            let table = column.thing();
+            let reference = Reference {
+                space: Space::Relation,
+                schema: Some(table.schema().to_owned()),
+                name: table.name().to_owned(),
+                offset: Some(0),
+            };
+            let declared = |names: &Names| !names.find(&reference, &home, settings).is_empty();
+            if !declared(&own) && !declared(&others) {
+                search.note(&reference, Shape::Name, &home, || draft.pos.clone());
+            }
+        }
         search.note_schema(draft, &others);
         needs.retain(|need| !draft.node.address.is_within(need));
         needs.sort();

@@ -123,6 +123,8 @@ pub struct Change {
     pub commit_after: bool,
     /// Comes in a transaction of its own at the end: a scan that must not prolong the locks before it.
     pub deferred: bool,
+    /// Why the way back does not bring back what was there, where somebody asked for just that.
+    pub one_way: Option<&'static str>,
 }
 
 impl Change {
@@ -136,6 +138,7 @@ impl Change {
             data: false,
             commit_after: false,
             deferred: false,
+            one_way: None,
         }
     }
 
@@ -150,6 +153,12 @@ impl Change {
         } else {
             self
         }
+    }
+
+    /// Marks a statement whose way back brings back something else.
+    pub fn one_way(mut self, why: &'static str) -> Self {
+        self.one_way = Some(why);
+        self
     }
 
     /// Marks a statement that waits for the end.

@@ -1,5 +1,6 @@
 //! Columns of tables (manual, section 5.1 to 5.4; CREATE TABLE, ALTER TABLE).
 
+mod cast;
 mod change;
 mod identity;
 mod written;

@@ -91,6 +91,21 @@ pub fn beneath(column: &Node, ty: &str, scope: &Scope) -> Vec<DomainSpec> {
     found
 }
 
+/// The type that stands beneath a domain, or an array of what stands beneath one; any other type is its own.
+pub fn base_of(ty: &str, model: &Model) -> String {
+    let (mut element, brackets) = match ty.strip_suffix("[]") {
+        Some(element) => (element.to_owned(), "[]"),
+        None => (ty.to_owned(), ""),
+    };
+    // A domain over a domain of itself cannot be made.
+    while let Some((Some(schema), name)) = crate::sql::name::split(&element) {
+        let address = Address::root("schema", &schema).child("domain", &name);
+        let Some(spec) = model.get(&address).and_then(|n| n.spec.read::<DomainSpec>().ok()) else { break };
+        element = spec.ty;
+    }
+    element + brackets
+}
+
 /// The live columns of a domain or enum, and whether they hold arrays of it.
 pub fn columns_of<'a>(ty: &Address, scope: &'a Scope) -> Vec<(&'a Node, bool)> {
     let name = qualified(ty.schema(), ty.name());

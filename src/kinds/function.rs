@@ -69,6 +69,10 @@ impl Kind for Function {
         routine::rename(WORD, node, to)
     }
 
+    fn moved(&self, node: &Node, from: &Address, _major: u32) -> Option<Spec> {
+        routine::moved(node, from)
+    }
+
     fn restrained(&self, node: &Node, limits: &Limits) -> Option<(Node, Vec<String>)> {
         routine::restrained(WORD, node, limits)
     }

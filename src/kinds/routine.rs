@@ -20,8 +20,9 @@ pub const PRINTED: &[&str] = &["arguments", "atomic"];
 
 /// Whether two addresses may name one routine: the same schema, name and number of arguments.
 pub fn same_shape(a: &Address, b: &Address) -> bool {
-    let count = |at: &Address| split(at.name()).map(|(_, types)| types.split(", ").count());
-    a.kind() == b.kind() && a.parent() == b.parent() && bare_name(a) == bare_name(b) && count(a) == count(b)
+    let count_of = |at: &Address| split(at.name()).map(|(_, types)| types.split(", ").count());
+    let (name, count) = (bare_name(a), count_of(a));
+    name.is_some() && a.kind() == b.kind() && a.parent() == b.parent() && name == bare_name(b) && count == count_of(b)
 }
 
 /// What a routine is. The name and the argument types are in the address.
@@ -141,6 +142,45 @@ pub fn rename(word: &str, node: &Node, to: &str) -> Option<Change> {
     // The new address has argument types behind the name as the old one has.
     let name = split(to).map_or(to, |(name, _)| name);
     Some(Change::new(format!("ALTER {} RENAME TO {name}", phrase(word, &node.address)), Lock::None, &[]))
+}
+
+/// The address of a routine once a type in its list of arguments has another name; None if none is of that type.
+pub fn retyped(address: &Address, from: &Address, to: &Address) -> Option<Address> {
+    if !matches!(address.kind(), "function" | "procedure") {
+        return None;
+    }
+    let (name, types) = split(address.name())?;
+    let qualified = |at: &Address| crate::sql::qualified(at.schema(), at.name());
+    let now = renamed_in(types, &qualified(from), &qualified(to));
+    (now != types).then(|| address.renamed(&format!("{name}({now})")))
+}
+
+/// What it says of itself after that.
+pub fn moved(node: &Node, from: &Address) -> Option<Spec> {
+    let mut spec: RoutineSpec = node.spec.read().ok()?;
+    let (before, now) = (split(from.name())?.1, split(node.address.name())?.1);
+    for (old, new) in parameters(before)?.iter().zip(parameters(now)?) {
+        let (old, new) = (old.head.trim_end_matches("[]"), new.head.trim_end_matches("[]"));
+        spec.arguments = renamed_in(&spec.arguments, old, new);
+        spec.returns = spec.returns.map(|returns| renamed_in(&returns, old, new));
+    }
+    Some(Spec::of(&spec))
+}
+
+/// The text with another name where the old one stands whole.
+fn renamed_in(text: &str, old: &str, new: &str) -> String {
+    let part = |c: char| c.is_alphanumeric() || ['_', '$', '"', '.'].contains(&c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(old).filter(|_| old != new) {
+        let (before, behind) = (&rest[..at], &rest[at + old.len()..]);
+        let last = before.chars().next_back().or_else(|| out.chars().next_back());
+        let whole = !last.is_some_and(part) && !behind.starts_with(part);
+        out.push_str(before);
+        out.push_str(if whole { new } else { old });
+        rest = behind;
+    }
+    out + rest
 }
 
 /// The body of an SQL function in string form: PostgreSQL checks that what it names is there, and forgets it.
@@ -360,6 +400,28 @@ mod tests {
         for (old, new, can) in cases {
             assert_eq!(spec(new).can_replace(&spec(old)), can, "{old} -> {new}");
         }
+    }
+
+    #[test]
+    fn types_are_renamed_in_signatures() {
+        let at = |kind: &str, name: &str| Address::root("schema", "app").child(kind, name);
+        let (from, to) = (at("table", "items"), at("table", "Things"));
+        let now = |name: &str| retyped(&at("function", name), &from, &to).map(|a| a.name().to_owned());
+        let wanted = "f(app.\"Things\", integer, app.\"Things\"[])";
+        assert_eq!(now("f(app.items, integer, app.items[])").as_deref(), Some(wanted));
+        assert_eq!(now("app.items(app.items2, x.app.items, text)"), None);
+        let spec = RoutineSpec {
+            arguments: "a app.items, n integer DEFAULT 1, more app.items[]".into(),
+            returns: Some("SETOF app.items".into()),
+            ..RoutineSpec::default()
+        };
+        let node = Node::new(at("function", wanted), Spec::of(&spec));
+        let after: RoutineSpec = moved(&node, &at("function", "f(app.items, integer, app.items[])"))
+            .expect("a routine")
+            .read()
+            .expect("a spec");
+        assert_eq!(after.arguments, "a app.\"Things\", n integer DEFAULT 1, more app.\"Things\"[]");
+        assert_eq!(after.returns.as_deref(), Some("SETOF app.\"Things\""));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::file::{Batch, HazardNote, Step};
 use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
-use super::rename::{moved, renames, under_old_names, Rename};
+use super::rename::{moved, rename, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::{facet, Change, Hazard, Lock, Scope};
@@ -147,9 +147,8 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
     let mut model = input.actual.clone();
     let mut renames = Vec::new();
     for (from, to) in named.iter().rev() {
-        let up = model.get(from).and_then(|node| crate::kinds::kind_of(from).rename(node, to.name()));
-        if let Some(up) = up {
-            renames.push(Rename { from: from.clone(), to: to.clone(), up });
+        if let Some(done) = rename(&model, from, to) {
+            renames.push(done);
             model = moved(&model, from, to, input.major);
         }
     }
@@ -182,7 +181,9 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let mut state = State::default();
     let mut cut = Cut::default();
     for rename in &renames {
-        cut.push("rename", &rename.to, std::slice::from_ref(&rename.up), &|_| true, &sizes);
+        if let Some(up) = &rename.up {
+            cut.push("rename", &rename.to, std::slice::from_ref(up), &|_| true, &sizes);
+        }
         cut.renames.push((rename.to.clone(), rename.from.clone()));
     }
     let mut pending = false;
@@ -297,6 +298,7 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
         }
     }
     let lost = hazards.iter().find(|n| n.hazard == Hazard::DataLoss).map(|n| n.why.clone());
+    let lost = lost.or_else(|| changes.iter().find_map(|c| c.one_way).map(str::to_owned));
     Step {
         verb: verb.to_owned(),
         address: address.to_string(),

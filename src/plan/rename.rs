@@ -6,11 +6,11 @@ use crate::kinds::{self, Change};
 use crate::model::{Address, Model, Node};
 use std::borrow::Cow;
 
-/// One rename: from where to where, and the statement.
+/// One rename: from where to where, and the statement; None where PostgreSQL carries it along.
 pub struct Rename {
     pub from: Address,
     pub to: Address,
-    pub up: Change,
+    pub up: Option<Change>,
 }
 
 /// Finds the renames that are still to be done and returns the actual model as it will be after them.
@@ -28,6 +28,10 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Renam
         model = Cow::Owned(moved(&model, &from, &node.address, major));
         let (old, new) = (from.name().to_owned(), node.address.name().to_owned());
         renames.push(done);
+        for (before, after) in carried(&model, &from, &node.address) {
+            model = Cow::Owned(moved(&model, &before, &after, major));
+            renames.push(Rename { from: before, to: after, up: None });
+        }
         for (from, to) in followers(&model, desired, &node.address, &old, &new) {
             if let Some(done) = rename(&model, &from, &to) {
                 model = Cow::Owned(moved(&model, &from, &to, major));
@@ -38,10 +42,26 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Renam
     (renames, model)
 }
 
-fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
+/// The rename from one address to another; None if there is nothing, or nothing that can be renamed.
+pub fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
     let node = model.get(from)?;
-    let up = kinds::kind_of(from).rename(node, to.name())?;
+    let up = match kinds::routine::same_shape(from, to) {
+        true => None,
+        false => Some(kinds::kind_of(from).rename(node, to.name())?),
+    };
     Some(Rename { from: from.clone(), to: to.clone(), up })
+}
+
+/// Routines over a type that got another name: that is in their addresses, and PostgreSQL has it there by itself.
+fn carried(model: &Model, from: &Address, to: &Address) -> Vec<(Address, Address)> {
+    let over = model.nodes().iter().filter(|node| node.needs.contains(to));
+    let retyped = |node: &Node| Some((node.address.clone(), kinds::routine::retyped(&node.address, from, to)?));
+    over.filter_map(retyped).filter(|(_, after)| model.get(after).is_none()).collect()
+}
+
+/// An address once something was renamed.
+pub fn follow(address: &Address, from: &Address, to: &Address) -> Address {
+    kinds::routine::retyped(address, from, to).unwrap_or_else(|| address.moved(from, to))
 }
 
 /// Live things below or about the renamed one that are declared under another name: one that has the new name in
@@ -129,7 +149,8 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
                 && name != other.address.name()
                 && other.hints.as_ref().is_none_or(|h| h.was.is_none())
             {
-                following.extend(rename(model, &other.address, &other.address.renamed(&name)));
+                let renamed = rename(model, &other.address, &other.address.renamed(&name));
+                following.extend(renamed.filter(|rename| rename.up.is_some()));
             }
         }
     }

@@ -30,6 +30,9 @@ impl Drop for Database<'_> {
 /// Rows by table, each a map from column to the JSON of its value.
 pub type Rows = BTreeMap<String, Vec<BTreeMap<String, serde_json::Value>>>;
 
+/// Types by (table, column), of columns that values are stored in.
+pub type Types = BTreeMap<(String, String), String>;
+
 /// A plan, and how else the database was found to differ.
 pub struct Compared {
     pub plan: Plan,
@@ -97,6 +100,17 @@ impl Database<'_> {
             }
         }
         Ok(rows)
+    }
+
+    /// The types of all columns of the tables of [`Database::rows`].
+    pub fn types(&self) -> Result<Types, String> {
+        let sql = "select json_build_array(format('%I.%I', n.nspname, c.relname), a.attname, format_type(a.atttypid, a.atttypmod))
+            from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgplumb')
+              and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''";
+        let printed = self.psql(sql)?;
+        let read = |line: &str| serde_json::from_str::<[String; 3]>(line).map_err(|error| format!("{line}: {error}"));
+        printed.lines().map(|line| read(line).map(|[table, column, kind]| ((table, column), kind))).collect()
     }
 
     /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.

@@ -12,6 +12,7 @@
 //! - `random`: new things; `keyed`: keys, indexes and foreign keys; `acting`: policies, triggers,
 //!   functions, views;
 //! - `mutate`: related schemas, and `mutate_table` for what is inside tables;
+//! - `reference`: rows that a declaration may ask for;
 //! - `repair`: what has lost what it needs goes;
 //! - `write`: DDL, `write_table` for tables, and rows;
 //! - `shrink`: smaller candidates.
@@ -24,6 +25,7 @@ mod keyed;
 mod mutate;
 mod mutate_table;
 mod random;
+mod reference;
 mod repair;
 pub mod schema;
 mod shrink;
@@ -32,6 +34,7 @@ mod write_table;
 
 pub use mutate::{mutate, mutate_by, sorts};
 pub use random::random;
+pub use reference::{references, Reference};
 pub use schema::Schema;
 pub use shrink::{shrink, shrink_pair};
 pub use write::{rows, sql};

@@ -1,6 +1,6 @@
 //! Statements that add, change and remove columns.
 
-use super::{ColumnSpec, Generated, Identity};
+use super::{cast, ColumnSpec, Generated, Identity};
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::{domain, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
@@ -219,9 +219,12 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         _ => {}
     }
     if retyped {
-        let rewrites = live && !stays_as_it_is(&old.ty, ty);
+        // Nothing is tested when a domain becomes what stands beneath it.
+        let from = if cast::built_in(ty) { domain::base_of(&old.ty, scope.actual) } else { old.ty.clone() };
+        let rewrites = live && !cast::stays_as_it_is(&from, ty);
+        let refuses = rewrites && !holds_all_values(node, old, new);
         changes.push(rewriting(retype(node, new, old, scope), rewrites).hazard_if(
-            rewrites && !holds_all_values(node, old, new),
+            refuses,
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
         ));
@@ -297,87 +300,37 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     }
 }
 
-fn table_name(node: &Node) -> String {
-    node.address.parent().map_or_else(String::new, |t| t.name().to_owned())
-}
-
+/// The statement that changes type or collation, with what it does to values.
 fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Change {
-    let column = Ident(node.address.name());
+    let column = Ident(node.address.name()).to_string();
     let collation = new.collation.as_ref().map(|c| format!(" COLLATE {c}")).unwrap_or_default();
-    let convert = node.hints.as_ref().and_then(|h| h.convert.clone());
-    let using = convert.unwrap_or_else(|| {
-        // Through text where there may be no cast of its own, as between two enums.
-        let direct = built_in(&old.ty) && built_in(&new.ty);
-        if direct {
-            format!("{column}::{}", new.ty)
-        } else {
-            format!("{column}::text::{}", new.ty)
-        }
-    });
-    let mut change = locked(format!("{} TYPE {}{collation} USING ({using})", alter_column(node), new.ty), node);
+    let kept = table_of(&node.address).iter().any(|table| scope.actual.get(table).is_some());
+    let convert = node.hints.as_ref().and_then(|h| h.convert.as_deref());
+    let (from, to) = (domain::base_of(&old.ty, scope.actual), domain::base_of(&new.ty, scope.desired));
+    let using = match convert {
+        Some(expression) => format!(" USING ({expression})"),
+        None => cast::using(&column, (&old.ty, &from), (&new.ty, &to)),
+    };
+    let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node);
+    if let (true, Some(why)) = (kept && convert.is_none(), cast::loss(&from, &to)) {
+        change = change.hazard(Hazard::DataLoss, why);
+    }
+    if kept && convert.is_some() {
+        change = change.one_way("what `convert` made of the old values does not turn into them again");
+    }
     change.on.extend(foreign_key::partners(&node.address, scope));
     change
-}
-
-/// Types outside pg_catalog are printed with their schema.
-fn built_in(ty: &str) -> bool {
-    !ty.contains('.')
-}
-
-/// A type of times without its precision, and that: six digits of a second if none is said.
-fn seconds(ty: &str) -> Option<(String, u8)> {
-    if !ty.starts_with("time") {
-        return None;
-    }
-    match ty.split_once('(').and_then(|(name, rest)| Some((name, rest.split_once(')')?))) {
-        Some((name, (digits, rest))) => Some((format!("{name}{rest}"), digits.parse().ok()?)),
-        None => Some((ty.to_owned(), 6)),
-    }
-}
-
-/// Type changes that PostgreSQL makes without writing the table anew (ALTER TABLE, notes).
-fn stays_as_it_is(old: &str, new: &str) -> bool {
-    let parts = |ty: &str| -> (String, Option<u64>) {
-        match ty.split_once('(') {
-            Some((name, rest)) => (name.to_owned(), rest.trim_end_matches(')').parse().ok()),
-            None => (ty.to_owned(), None),
-        }
-    };
-    if let (Some((a, from)), Some((b, to))) = (seconds(old), seconds(new)) {
-        return a == b && from <= to;
-    }
-    let ((a, from), (b, to)) = (parts(old), parts(new));
-    match (a.as_str(), b.as_str()) {
-        ("character varying", "text") | ("text", "character varying") => b == "text" || to.is_none(),
-        // More digits before the point, or any number of them.
-        ("numeric", "numeric") => {
-            let digits = |ty: &str| -> Option<(i64, i64)> {
-                let (precision, scale) = ty.strip_prefix("numeric(")?.strip_suffix(')')?.split_once(',')?;
-                Some((precision.parse().ok()?, scale.parse().ok()?))
-            };
-            new == "numeric" || matches!((digits(old), digits(new)), (Some((p, s)), Some((q, t))) if s == t && p <= q)
-        }
-        ("cidr", "inet") => true,
-        ("character varying" | "bit varying", _) if a == b => to.is_none() || (from.is_some() && from <= to),
-        _ => old == new,
-    }
 }
 
 /// Whether a type change keeps each value, so that no row can make it fail: a wider integer. Not so
 /// `numeric`, which divides in another way: checks and unique expressions over it may give other results.
 fn holds_all_values(node: &Node, old: &ColumnSpec, new: &ColumnSpec) -> bool {
     let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
-    !converted && wider_integer(&old.ty, &new.ty)
+    !converted && cast::wider_integer(&old.ty, &new.ty)
 }
 
-fn wider_integer(old: &str, new: &str) -> bool {
-    let bytes = |ty: &str| match ty {
-        "smallint" => Some(2),
-        "integer" => Some(4),
-        "bigint" => Some(8),
-        _ => None,
-    };
-    matches!((bytes(old), bytes(new)), (Some(from), Some(to)) if from < to)
+fn table_name(node: &Node) -> String {
+    node.address.parent().map_or_else(String::new, |t| t.name().to_owned())
 }
 
 /// The sequence in a default of the form that `serial` makes.
@@ -466,29 +419,32 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     let array = new.ty.ends_with("[]");
     let rewrites = live && (array || !domain::keeps_values(below, scope));
     let labels = scope.desired.get(below).and_then(|n| n.hints.as_ref()).map(|h| h.labels.clone()).unwrap_or_default();
-    let using = if array {
+    let from = domain::base_of(&old.ty, scope.actual);
+    let to = domain::base_of(&new.ty, scope.desired);
+    let using = if below.kind() == "domain" {
+        cast::using(&column, (&old.ty, &from), (&new.ty, &to))
+    } else if array {
         let mut text = format!("{column}::text[]");
         for (from, to) in &labels {
             text = format!("array_replace({text}, {}, {})", literal(from), literal(to));
         }
-        format!("({text})::{}", new.ty)
+        format!(" USING (({text})::{})", new.ty)
     } else if labels.is_empty() {
-        format!("{column}::text::{}", new.ty)
+        format!(" USING ({column}::text::{})", new.ty)
     } else {
         let whens: String = labels.iter().map(|(a, b)| format!(" WHEN {} THEN {}", literal(a), literal(b))).collect();
-        format!("(CASE {column}::text{whens} ELSE {column}::text END)::{}", new.ty)
+        format!(" USING ((CASE {column}::text{whens} ELSE {column}::text END)::{})", new.ty)
     };
     let mut changes = Vec::new();
     if old.default.is_some() {
         changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
     }
-    changes.push(
-        rewriting(locked(format!("{} TYPE {} USING ({using})", alter_column(node), new.ty), node), rewrites).hazard_if(
-            live,
-            Hazard::MayFailOnData,
-            "values that the new type refuses make it fail",
-        ),
-    );
+    let mut moved = rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites);
+    moved = moved.hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail");
+    if let Some(why) = cast::loss(&from, &to) {
+        moved = moved.hazard(Hazard::DataLoss, why);
+    }
+    changes.push(moved);
     if let Some(default) = &new.default {
         changes.push(locked(format!("{} SET DEFAULT {default}", alter_column(node)), node));
     }
@@ -523,7 +479,9 @@ pub fn preflight(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec, scope:
             if holds_all_values(node, old, new) {
                 return questions;
             }
-            if new.ty != old.ty && !converted && scope.major >= 16 && built_in(&new.ty) {
+            // What is made to fit is not refused.
+            let refused = cast::refuses_by_input(&domain::base_of(&old.ty, scope.actual), &new.ty);
+            if new.ty != old.ty && !converted && scope.major >= 16 && cast::built_in(&new.ty) && refused {
                 let condition = format!("NOT pg_input_is_valid({column}::text, {})", literal(&new.ty));
                 let refused = format!("hold a value in {column} that {} refuses: declare a `convert`", new.ty);
                 questions.push(Question { sql: ask(&condition), refused });
@@ -548,40 +506,10 @@ fn enum_values(ty: &str, scope: &Scope) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_be_volatile, serial_sequence, stays_as_it_is, wider_integer};
+    use super::{may_be_volatile, serial_sequence};
 
     #[test]
-    fn only_wider_integers_hold_all_values() {
-        let cases = [
-            ("smallint", "integer", true),
-            ("integer", "bigint", true),
-            ("bigint", "integer", false),
-            ("integer", "integer", false),
-            ("integer", "numeric", false),
-            ("integer", "text", false),
-            ("integer[]", "bigint[]", false),
-        ];
-        for (old, new, wider) in cases {
-            assert_eq!(wider_integer(old, new), wider, "{old} -> {new}");
-        }
-    }
-
-    #[test]
-    fn rewrites_are_foreseen() {
-        let cases = [
-            ("character varying(10)", "character varying(20)", true),
-            ("character varying(10)", "text", true),
-            ("numeric(8,2)", "numeric(12,2)", true),
-            ("numeric(8,2)", "numeric(12,3)", false),
-            ("timestamp(3) without time zone", "timestamp without time zone", true),
-            ("timestamp without time zone", "timestamp(3) without time zone", false),
-            ("timestamp without time zone", "timestamp with time zone", false),
-            ("text", "character varying(5)", false),
-            ("integer", "bigint", false),
-        ];
-        for (old, new, same) in cases {
-            assert_eq!(stays_as_it_is(old, new), same, "{old} -> {new}");
-        }
+    fn defaults_are_understood() {
         assert!(may_be_volatile("gen_random_uuid()") && !may_be_volatile("now()") && !may_be_volatile("'{}'::jsonb"));
         assert_eq!(serial_sequence(Some("nextval('public.t_id_seq'::regclass)")).as_deref(), Some("public.t_id_seq"));
     }

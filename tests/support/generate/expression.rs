@@ -19,7 +19,8 @@ pub fn value(schema: &Schema, kind: &Type, k: usize) -> String {
         Type::Jsonb => format!("'{{\"k\": {k}}}'"),
         Type::Bytea => format!("'\\x0{k}'"),
         Type::Int4Range => format!("'[{k}0,{k}5)'"),
-        Type::TsVector => format!("'v{k}'"),
+        Type::TsVector | Type::Citext => format!("'v{k}'"),
+        Type::Vector => format!("'[{k},0,0.5]'"),
         Type::Enum(name) => schema.enumeration(name).map_or("null".into(), |one| literal(&one.held)),
         Type::Domain(name) => schema.domain(name).map_or("null".into(), |one| value(schema, &one.base, k)),
         Type::Array(of) => format!("array[{}]::{}", value(schema, of, k), kind.sql()),
@@ -121,6 +122,8 @@ pub fn on(schema: &Schema, rng: &mut Rng, name: &str, kind: &Type) -> Expr {
             _ => format!("lower({name}) >= 0"),
         },
         Type::TsVector => format!("{name} is not null"),
+        Type::Vector => format!("public.vector_dims({name}) = 3"),
+        Type::Citext => format!("{name} <> ''::public.citext"),
         Type::Enum(_) => match schema.enumeration(kind.user().unwrap_or(&nobody())) {
             Some(one) if rng.chance(70) => match rng.below(3) {
                 0 => format!("{name} = {}", literal(&one.held)),

@@ -182,6 +182,8 @@ pub fn index(schema: &mut Schema, rng: &mut Rng, at: usize) -> Option<Index> {
         "btree" => Some(*rng.pick(&[("fillfactor", "70"), ("deduplicate_items", "off")])),
         "gin" => Some(("fastupdate", "off")),
         "brin" => Some(("pages_per_range", "32")),
+        "ivfflat" => Some(("lists", "7")),
+        "hnsw" => Some(("ef_construction", "80")),
         _ => Some(("fillfactor", "75")),
     };
     Some(Index {
@@ -214,6 +216,11 @@ fn keys(schema: &Schema, rng: &mut Rng, table: &Table, column: &Column) -> (&'st
         },
         Type::TsVector | Type::Array(_) => ("gin", one(from, vec![])),
         Type::Int4Range => ("gist", one(from, vec![])),
+        Type::Vector => match rng.below(3) {
+            0 => ("hnsw", one(format!("{from} public.vector_cosine_ops"), vec![])),
+            1 => ("hnsw", one(format!("{from} public.vector_l2_ops"), vec![])),
+            _ => ("ivfflat", one(format!("{from} public.vector_l2_ops"), vec![])),
+        },
         Type::Int | Type::BigInt | Type::SmallInt if rng.chance(40) => match (rng.below(4), number(schema, rng)) {
             (0, _) => ("brin", one(from, vec![])),
             (1, _) => ("hash", one(from, vec![])),

@@ -201,6 +201,15 @@ pub fn column_storage(schema: &mut Schema, rng: &mut Rng) -> bool {
     )
 }
 
+pub fn column_compression(schema: &mut Schema, rng: &mut Rng) -> bool {
+    at_column(
+        schema,
+        rng,
+        |column| matches!(column.kind, Type::Text | Type::Jsonb | Type::Bytea),
+        |column, _| toggle(&mut column.compression, "pglz"),
+    )
+}
+
 pub fn column_statistics(schema: &mut Schema, rng: &mut Rng) -> bool {
     at_column(schema, rng, |_| true, |column, _| toggle(&mut column.statistics, 777))
 }

@@ -15,6 +15,7 @@ pub fn random(rng: &mut Rng, major: u32, size: usize) -> Schema {
         facets.owner = None;
         schema.schemas.push(Namespace { name: (*name).into(), facets });
     }
+    schema.extension = rng.chance(40).then(|| extension(major));
     for _ in 0..rng.below(size / 2 + 2) {
         let new = enumeration(&mut schema, rng);
         schema.enums.push(new);
@@ -52,6 +53,15 @@ pub fn random(rng: &mut Rng, major: u32, size: usize) -> Schema {
     }
     repair::repair(&mut schema);
     schema
+}
+
+/// One that the servers of a major have.
+pub fn extension(major: u32) -> &'static str {
+    if matches!(major, 16 | 18) {
+        "vector"
+    } else {
+        "citext"
+    }
 }
 
 /// Gives a table what refers to other things.
@@ -247,6 +257,11 @@ pub fn kind(schema: &Schema, rng: &mut Rng) -> Type {
         Type::Int4Range,
     ];
     match rng.below(10) {
+        9 => match schema.extension {
+            Some("vector") => Type::Vector,
+            Some(_) => Type::Citext,
+            None => rng.pick(&plain).clone(),
+        },
         0..=1 if !schema.enums.is_empty() => Type::Enum(rng.pick(&schema.enums).name.clone()),
         2 if !schema.domains.is_empty() => Type::Domain(rng.pick(&schema.domains).name.clone()),
         3 if !schema.enums.is_empty() && rng.chance(40) => {
@@ -280,6 +295,7 @@ pub fn bare_column(name: String, kind: Type) -> Column {
         generated: None,
         collation: None,
         storage: None,
+        compression: None,
         statistics: None,
         comment: None,
         nulls: false,
@@ -292,6 +308,9 @@ fn adorn(rng: &mut Rng, column: &mut Column) {
     column.collation = (text && rng.chance(15)).then(|| *rng.pick(&["C", "POSIX"]));
     if (text || matches!(column.kind, Type::Jsonb | Type::Bytea)) && rng.chance(15) {
         column.storage = Some(rng.word(&["external", "main"]));
+    }
+    if matches!(column.kind, Type::Text | Type::Jsonb | Type::Bytea) && rng.chance(10) {
+        column.compression = Some("pglz");
     }
     column.statistics = rng.chance(8).then(|| 100 + 50 * rng.below(4) as u32);
     column.comment = comment(rng);

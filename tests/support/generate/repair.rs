@@ -33,6 +33,7 @@ struct Has {
     columns: BTreeSet<(Name, String)>,
     primary_keys: BTreeSet<(Name, Vec<String>)>,
     types: BTreeSet<Name>,
+    extension: Option<&'static str>,
 }
 
 impl Has {
@@ -50,6 +51,7 @@ impl Has {
             Some((table.name.clone(), key.columns.clone()))
         });
         Has {
+            extension: schema.extension,
             functions: schema.functions.iter().map(Function::signature).collect(),
             relations: tables
                 .map(|one| one.name.clone())
@@ -83,6 +85,7 @@ impl Has {
 
     fn kind(&self, kind: &Type) -> bool {
         kind.user().is_none_or(|name| self.types.contains(name))
+            && kind.extension().is_none_or(|name| self.extension == Some(name))
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
     pub major: u32,
+    /// One that the servers of the major have.
+    pub extension: Option<&'static str>,
     /// All schemas, `public` first.
     pub schemas: Vec<Namespace>,
     pub enums: Vec<Enum>,
@@ -158,6 +160,7 @@ pub struct Column {
     pub generated: Option<Expr>,
     pub collation: Option<&'static str>,
     pub storage: Option<&'static str>,
+    pub compression: Option<&'static str>,
     pub statistics: Option<u32>,
     pub comment: Option<String>,
     /// Some row holds a null.
@@ -327,6 +330,10 @@ pub enum Type {
     Bytea,
     Int4Range,
     TsVector,
+    /// Of the extension `vector`, with three dimensions.
+    Vector,
+    /// Of the extension `citext`.
+    Citext,
     Enum(Name),
     Domain(Name),
     Array(Box<Type>),
@@ -385,6 +392,8 @@ impl Type {
             Type::Bytea => "bytea".into(),
             Type::Int4Range => "int4range".into(),
             Type::TsVector => "tsvector".into(),
+            Type::Vector => "public.vector(3)".into(),
+            Type::Citext => "public.citext".into(),
             Type::Enum(name) | Type::Domain(name) => name.sql(),
             Type::Array(of) => format!("{}[]", of.sql()),
         }
@@ -405,6 +414,8 @@ impl Type {
             | Type::Bytea
             | Type::Int4Range
             | Type::TsVector
+            | Type::Vector
+            | Type::Citext
             | Type::Enum(_)
             | Type::Domain(_)
             | Type::Array(_) => Family::Other,
@@ -414,6 +425,16 @@ impl Type {
     /// Different rows hold different values of it.
     pub fn distinct(&self) -> bool {
         self.family() != Family::Other
+    }
+
+    /// The extension that it comes from.
+    pub fn extension(&self) -> Option<&'static str> {
+        match self {
+            Type::Vector => Some("vector"),
+            Type::Citext => Some("citext"),
+            Type::Array(of) => of.extension(),
+            _ => None,
+        }
     }
 
     /// The type of a user that it stands on.

@@ -35,6 +35,7 @@ enum Part {
     Inner(Name, List, String),
     ViewIndex(Name, String),
     Facets(String),
+    Extension,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +54,7 @@ enum List {
 
 fn parts(schema: &Schema) -> Vec<Part> {
     let mut all: Vec<Part> = schema.tables.iter().map(|one| Part::Table(one.name.clone())).collect();
+    all.extend(schema.extension.map(|_| Part::Extension));
     all.extend(schema.views.iter().map(|one| Part::View(one.name.clone())));
     all.extend(schema.functions.iter().map(|one| Part::Function(one.signature())));
     all.extend(schema.sequences.iter().map(|one| Part::Sequence(one.name.clone())));
@@ -100,6 +102,7 @@ fn without(schema: &Schema, part: &Part) -> Schema {
     let mut new = schema.clone();
     match part {
         Part::Table(name) => new.tables.retain(|one| one.name != *name),
+        Part::Extension => new.extension = None,
         Part::View(name) => new.views.retain(|one| one.name != *name),
         Part::Function(signature) => new.functions.retain(|one| one.signature() != *signature),
         Part::Sequence(name) => new.sequences.retain(|one| one.name != *name),
@@ -140,7 +143,7 @@ fn remove(table: &mut Table, list: List, name: &str) {
             (table.unlogged, table.replica_identity, table.row_security) = (false, None, RowSecurity::Off);
             table.with.clear();
             for column in &mut table.columns {
-                (column.storage, column.statistics, column.comment) = (None, None, None);
+                (column.storage, column.compression, column.statistics, column.comment) = (None, None, None, None);
             }
         }
     }

@@ -13,6 +13,7 @@ pub fn sql(schema: &Schema, major: u32) -> String {
         out.push(format!("create {phrase}"));
         facets(&mut out, &phrase, &phrase, &namespace.facets);
     }
+    out.extend(schema.extension.map(|name| format!("create extension {name} with schema public")));
     for one in &schema.enums {
         let labels: Vec<String> = one.labels.iter().map(|label| literal(label)).collect();
         let phrase = format!("type {}", one.name.sql());

@@ -38,6 +38,9 @@ pub fn create(out: &mut Vec<String>, table: &Table, major: u32) {
         if let (Some(storage), true) = (one.storage, major < 16) {
             out.push(format!("alter table {name} alter {} set storage {storage}", quote(&one.name)));
         }
+        if let Some(method) = one.compression {
+            out.push(format!("alter table {name} alter {} set compression {method}", quote(&one.name)));
+        }
         if let Some(target) = one.statistics {
             out.push(format!("alter table {name} alter {} set statistics {target}", quote(&one.name)));
         }

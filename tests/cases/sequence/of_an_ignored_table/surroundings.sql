@@ -1,0 +1,1 @@
+create table p (id bigint, k int) partition by list (k);
