@@ -182,12 +182,28 @@ fn declare_sections(
             form::check_kind(kind, yaml, problems);
             if problems.len() == before {
                 declare_one(Some(kind), None, name, yaml, settings, out);
+                problems.extend(moved_from_elsewhere(name, yaml, out));
             }
             if problems.len() + out.problems.len() > known {
                 unread.note(&name.text);
             }
         }
     }
+}
+
+/// A former name in another schema: nothing is moved from schema to schema, and nothing taken for new and gone that
+/// somebody meant to keep.
+fn moved_from_elsewhere(name: &Scalar, yaml: &Yaml, out: &Drafts) -> Option<Problem> {
+    let schema = |text: &str| {
+        let name = text.split('(').next().unwrap_or_default();
+        crate::sql::name::split(name).map(|(schema, _)| schema)
+    };
+    let was = yaml.text("was")?;
+    let before = schema(&was.text)??;
+    let now = schema(&name.text)?.unwrap_or_else(|| out.default_schema().to_owned());
+    let problem = Problem::new(&was.pos, format!("`{}` is in another schema than what it became", was.text));
+    let hint = "move it with ALTER ... SET SCHEMA first: a plan renames within a schema";
+    (before != now).then(|| problem.hint(hint))
 }
 
 /// Key, name and what was written, over all files.

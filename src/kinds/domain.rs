@@ -246,17 +246,23 @@ fn mentions<'a>(spec: &'a DomainSpec, below: &Address) -> (Option<&'a String>, V
     (default, checks)
 }
 
-/// Lets go of what its expressions use, and takes hold of it again.
+/// Lets go of what its expressions use, and takes hold of what the desired ones do.
 fn lift(node: &Node, spec: &DomainSpec, below: &Address, scope: &Scope) -> Rebind {
+    let wanted = scope.node(&node.address).and_then(|n| n.spec.read::<DomainSpec>().ok());
+    let wanted = wanted.unwrap_or_else(|| spec.clone());
     let (default, checks) = mentions(spec, below);
     let (mut before, mut after) = (Difference::new(), Difference::new());
-    if let Some(default) = default {
+    if default.is_some() {
         before.plain(node, "DROP DEFAULT");
-        after.plain(node, &format!("SET DEFAULT {default}"));
+        if let Some(default) = &wanted.default {
+            after.plain(node, &format!("SET DEFAULT {default}"));
+        }
     }
-    for (name, check) in checks {
+    for (name, _) in checks {
         before.plain(node, &format!("DROP CONSTRAINT {}", Ident(name)));
-        after.add_check(node, name, check, scope);
+        if let Some(check) = wanted.checks.get(name) {
+            after.add_check(node, name, check, scope);
+        }
     }
     Rebind::Lift { before: before.changes, after: after.changes }
 }

@@ -91,6 +91,7 @@ impl<'a> Expansion<'_, 'a> {
                             new.address, holder.what
                         ));
                     }
+                    self.refusals.extend(self.taken_name(new));
                     self.fates.insert(new.address.clone(), Fate::Create(new));
                     continue;
                 }
@@ -144,6 +145,19 @@ impl<'a> Expansion<'_, 'a> {
         }
     }
 
+    /// Why something is no new thing, though its former name is given to another one.
+    fn taken_name(&self, new: &Node) -> Option<String> {
+        let former = new.address.renamed(new.hints.as_ref()?.was.as_deref()?);
+        let both = former != new.address && self.scope.actual.get(&former).is_some();
+        (both && self.scope.desired.get(&former).is_some()).then(|| {
+            format!(
+                "{}: it was {former}, and that name is declared too: rename it in a plan of its own first, or take its `was` \
+                 away if it is new",
+                new.address
+            )
+        })
+    }
+
     fn spread(&mut self, users: &HashMap<&'a Address, Vec<&'a Node>>) {
         while let Some((below, cause, chain)) = self.queue.pop_front() {
             let mut chain = chain;
@@ -192,7 +206,10 @@ impl<'a> Expansion<'_, 'a> {
             return;
         };
         // Something that no longer needs it lets go by being altered.
-        let released = !new.needs.iter().any(|need| need.is_within(below));
+        let needs = |above: &Address| new.needs.iter().any(|need| need.is_within(above));
+        // But what it takes hold of then must be there: another column of a view that is made anew is not yet.
+        let remade = below.parent().filter(|above| matches!(self.fates.get(above), Some(Fate::Replace { .. })));
+        let released = !needs(below) && !remade.is_some_and(|above| needs(&above));
         // But not to take hold of an overload: while both are there, its call means either.
         let overloaded = new.needs.iter().any(|need| kinds::are_overloads(need, below));
         if released
@@ -231,7 +248,9 @@ impl<'a> Expansion<'_, 'a> {
             }
             Rebind::Lift { before, after } => match self.fates.remove(&old.address) {
                 Some(Fate::Alter { changes, .. }) => {
-                    let more: Vec<Change> = changes.into_iter().filter(|change| !after.contains(change)).collect();
+                    // What it let go of needs not be dropped again.
+                    let done = |change: &Change| after.contains(change) || before.contains(change);
+                    let more: Vec<Change> = changes.into_iter().filter(|change| !done(change)).collect();
                     let after = [after, more].concat();
                     self.fates.insert(old.address.clone(), Fate::Lift { old, new, before, after });
                 }

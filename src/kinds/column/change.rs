@@ -193,6 +193,10 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
             ),
         };
     }
+    // Its values are computed, so there is nothing to convert.
+    if generated.is_some() && (*ty != old.ty || *collation != old.collation) {
+        return Alter::Replace;
+    }
     let mut changes = Vec::new();
     let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
     let retyped = *ty != old.ty || *collation != old.collation;
@@ -392,6 +396,7 @@ pub fn rebind(node: &Node, spec: &ColumnSpec, below: &Address, cause: Cause, sco
     match (cause, below.kind()) {
         (Cause::Rebuilt, "column") if spec.generated.is_some() => Rebind::Replace,
         (Cause::Rebuilt, _) => Rebind::Keep,
+        (Cause::Swapped, _) if spec.generated.is_some() => Rebind::Replace,
         (Cause::Swapped, _) => {
             // The desired column takes over; where it has a real change of its own this is not asked.
             let wanted = scope.node(&node.address).and_then(|n| n.spec.read::<ColumnSpec>().ok());
