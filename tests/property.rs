@@ -249,7 +249,7 @@ fn rehearsed(compared: Compared) -> Result<Compared, String> {
 /// A violated constraint (SQLSTATE class 23), after which nothing of the transaction stayed.
 fn is_refused_by_rows(why: &str) -> bool {
     let first = why.lines().next().unwrap_or_default();
-    first.starts_with("apply: ") && ["(23502)", "(23503)", "(23505)", "(23514)"].iter().any(|code| first.contains(code))
+    first.starts_with("apply: ") && ["(23502)", "(23503)", "(23505)", "(23514)", "(23P01)"].iter().any(|code| first.contains(code))
 }
 
 fn allow_all(plan: &mut pgplumb::plan::Plan) -> Result<(), String> {

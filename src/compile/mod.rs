@@ -53,9 +53,11 @@ pub async fn compile(
     let Increment { part, mut kept, unread: _ } = increment;
     let model = build(declaration, &part, &kept, scratch, progress).await?;
     let stays = |address: &Address| kept.binary_search_by(|l| l.node.address.cmp(address)).is_ok();
-    let made: Vec<Locked> =
-        model.into_iter().filter(|l| part.get(&l.node.address).is_none() || !stays(&l.node.address)).collect();
-    if made.iter().any(|l| stays(&l.node.address)) {
+    // Every scratch has the schema `public`, asked for or not.
+    let asked = |l: &Locked| part.get(&l.node.address).is_some() || l.node.address.kind() == "schema";
+    let made: Vec<Locked> = model.into_iter().filter(|l| !asked(l) || !stays(&l.node.address)).collect();
+    if let Some(clash) = made.iter().find(|l| stays(&l.node.address)) {
+        progress(&format!("{} has the name of something that stays: compiling all together", clash.node.address));
         return Ok(None);
     }
     kept.extend(made);

@@ -9,7 +9,7 @@ use super::{acting, repair, Rng, ROLES};
 type Mutation = fn(&mut Schema, &mut Rng) -> bool;
 
 /// Each sort of change with its weight.
-const SORTS: [(&str, usize, Mutation); 55] = [
+const SORTS: [(&str, usize, Mutation); 54] = [
     ("add table", 3, add_table),
     ("drop table", 2, drop_table),
     ("table storage", 1, table::storage),
@@ -52,7 +52,6 @@ const SORTS: [(&str, usize, Mutation); 55] = [
     ("drop trigger", 1, table::drop_trigger),
     ("change trigger", 2, table::change_trigger),
     ("table facets", 3, table::facets),
-    ("extension", 1, extension),
     ("enum", 2, enumeration),
     ("enum labels", 4, enum_labels),
     ("domain", 2, domain),
@@ -121,15 +120,6 @@ fn remove<T>(from: &mut Vec<T>, rng: &mut Rng) -> bool {
 
 fn drop_table(schema: &mut Schema, rng: &mut Rng) -> bool {
     remove(&mut schema.tables, rng)
-}
-
-/// It comes, or goes with all that stands on it.
-fn extension(schema: &mut Schema, _: &mut Rng) -> bool {
-    schema.extension = match schema.extension {
-        Some(_) => None,
-        None => Some(random::extension(schema.major)),
-    };
-    true
 }
 
 fn enumeration(schema: &mut Schema, rng: &mut Rng) -> bool {

@@ -72,11 +72,22 @@ fn changed(a: &Schema, b: &Schema, table: &Table, rng: &mut Rng) -> Option<Refer
         let settled = column.identity.is_none() && !column.serial && column.plain();
         settled && !held(&column.name) && simple(&column.kind, b) == Some(true) && column.kind != Type::Int4Range
     };
-    if !table.triggers.is_empty() {
+    if !table.triggers.is_empty() || !table.foreign_keys.is_empty() {
         return None;
     }
     let column = rng.pick_where(&table.columns, free)?;
-    let others = vec![(column.name.clone(), value(b, &column.kind, 2))];
+    // The row is made in scratch too, where it needs all that must not be null.
+    let needed =
+        |other: &&Column| other.not_null && other.plain() && !key.contains(&other.name) && other.name != column.name;
+    let mut others = Vec::new();
+    for other in table.columns.iter().filter(needed) {
+        let kept = before.column(&other.name).is_some_and(|old| old.kind == other.kind);
+        if !kept || other.nulls || simple(&other.kind, b) != Some(true) {
+            return None;
+        }
+        others.push((other.name.clone(), value(b, &other.kind, 1)));
+    }
+    others.push((column.name.clone(), value(b, &column.kind, 2)));
     Some(Reference { table: table.name.clone(), key: keys, others })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
     pub major: u32,
-    /// One that the servers of the major have.
+    /// One that the servers of the major have. It stays: what no declaration names is nobody's to drop.
     pub extension: Option<&'static str>,
     /// All schemas, `public` first.
     pub schemas: Vec<Namespace>,
