@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::yaml::{self, Yaml};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,8 +67,19 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     });
     notes.extend(states);
     let patterns: BTreeSet<String> = unmanaged.names.into_values().filter_map(|holder| holder.pattern).collect();
-    let ignore = patterns.into_iter().collect();
+    // What has the name of something that is managed cannot be left alone by it.
+    let managed: HashSet<String> = loaded.model.nodes().iter().filter_map(|node| as_pattern(&node.address)).collect();
+    let patterns = patterns.into_iter().filter(|pattern| !managed.contains(pattern));
+    let ignore = patterns.collect();
     Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, ignore, stubs: Stubs::default() })
+}
+
+/// How a pattern would name something in a schema.
+fn as_pattern(address: &Address) -> Option<String> {
+    (address.segments().count() == 2).then(|| {
+        let name = kinds::routine::bare_name(address).unwrap_or_else(|| address.name().to_owned());
+        format!("{}.{name}", address.schema())
+    })
 }
 
 impl Inspection {

@@ -183,6 +183,55 @@ fn what_cannot_be_held_can_be_referred_to() {
     });
 }
 
+/// What no kind describes has a stand-in wherever it is referred to, also from the lock alone.
+#[test]
+fn what_no_kind_describes_can_be_referred_to() {
+    on_each_major(async |_, database| {
+        database
+            .psql(
+                "create schema other; create table ci (id int primary key);
+                 create collation ci (provider = libc, locale = 'C'); create collation other.posix (provider = libc, locale = 'POSIX');
+                 create text search configuration unstemmed (copy = simple);
+                 create function join_two(text, text) returns text language sql immutable as 'select $1 || $2';
+                 create aggregate run_together(text) (sfunc = join_two, stype = text, initcond = '');
+                 create function keep(anyelement, anyelement) returns anyelement language sql immutable as 'select $1';
+                         create aggregate first_of(anyelement) (sfunc = keep, stype = anyelement);
+                         create function same(int, int) returns boolean language sql immutable as 'select $1 = $2';
+                         create operator === (leftarg = int, rightarg = int, function = same);
+                         create operator **= (leftarg = int, rightarg = int, function = same);
+                         create type span as range (subtype = date);
+                         create table texts (id int primary key check (id === id), name text collate other.posix, body text, during span);
+                         create index on texts using gin (to_tsvector('unstemmed', body));
+                         create index on texts (name collate other.posix desc);
+                         create view sums as select run_together(name) as names, first_of(id) as one, first_of(during) as s from texts;",
+            )
+            .expect("made");
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = inspected(database).await;
+        for name in ["public.unstemmed", "public.run_together", "public.===", "public.span", "other.posix"] {
+            assert!(read.ignore.iter().any(|ignored| ignored == name), "{name}: {:?}", read.ignore);
+        }
+        assert!(!read.ignore.iter().any(|name| name == "public.ci"), "a table has that name: {:?}", read.ignore);
+        let files = read.document(false).files();
+        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
+        // Without a lock all is compiled.
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
+        assert!(compared.plan.is_empty(), "{steps:?}");
+        // A change that a stand-in stands beneath is rehearsed.
+        let path = directory.path().join("tables/texts.yaml");
+        let text = std::fs::read_to_string(&path).expect("the table");
+        std::fs::write(
+            &path,
+            text.replace("name: {", "more: text\n      name: {").replace("body: text", "body: varchar(9)"),
+        )
+        .expect("a file");
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(!compared.plan.is_empty());
+        assert_eq!(compared.plan.why_not_rehearsed(), None);
+    });
+}
+
 /// An index that CONCURRENTLY left invalid is adopted as what it was meant to be, and said; a plan builds it.
 #[test]
 fn an_invalid_index_is_not_adopted_as_a_valid_one() {

@@ -66,7 +66,9 @@ fn any_schema_leads_to_any_other_and_back() {
         let failures = failures.into_inner().expect("no panic");
         assert!(failures.is_empty(), "{}", failures.join("\n\n"));
         let seen = seen.into_inner().expect("no panic");
-        let never = kinds::KINDS.iter().map(|kind| kind.name()).filter(|name| !seen.contains(*name));
+        // Stand-ins belong to others.
+        let ours = kinds::KINDS.iter().filter(|kind| kind.catalog().is_some() || kind.name() == "row");
+        let never = ours.map(|kind| kind.name()).filter(|name| !seen.contains(*name));
         let never: Vec<&str> = never.collect();
         // A few pairs, asked for by hand, need not hold everything.
         assert!(pairs < PAIRS_SHORT || never.is_empty(), "PostgreSQL {major}: no pair held {}", never.join(", "));
@@ -249,7 +251,8 @@ fn rehearsed(compared: Compared) -> Result<Compared, String> {
 /// A violated constraint (SQLSTATE class 23), after which nothing of the transaction stayed.
 fn is_refused_by_rows(why: &str) -> bool {
     let first = why.lines().next().unwrap_or_default();
-    first.starts_with("apply: ") && ["(23502)", "(23503)", "(23505)", "(23514)", "(23P01)"].iter().any(|code| first.contains(code))
+    first.starts_with("apply: ")
+        && ["(23502)", "(23503)", "(23505)", "(23514)", "(23P01)"].iter().any(|code| first.contains(code))
 }
 
 fn allow_all(plan: &mut pgplumb::plan::Plan) -> Result<(), String> {

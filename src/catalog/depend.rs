@@ -76,7 +76,20 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 
 union all
 select 'pg_type'::regclass, t.oid, '{type}', n.nspname::text, t.typname::text
 from pg_type t join pg_namespace n on n.oid = t.typnamespace
-where n.nspname = any ($1) and t.typrelid = 0 and not exists (select from pg_type e where e.typarray = t.oid)";
+where n.nspname = any ($1) and t.typrelid = 0 and not exists (select from pg_type e where e.typarray = t.oid)
+union all
+select 'pg_collation'::regclass, c.oid, '{collation}', n.nspname::text, c.collname::text
+from pg_collation c join pg_namespace n on n.oid = c.collnamespace where n.nspname = any ($1)
+union all
+select 'pg_ts_config'::regclass, c.oid, '{configuration}', n.nspname::text, c.cfgname::text
+from pg_ts_config c join pg_namespace n on n.oid = c.cfgnamespace where n.nspname = any ($1)
+union all
+-- Not of names that are more in a pattern.
+select 'pg_operator'::regclass, o.oid, '{operator}', n.nspname::text, o.oprname::text
+from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where n.nspname = any ($1) and o.oprname !~ '[*?]'
+union all
+select 'pg_proc'::regclass, p.oid, '{aggregate}', n.nspname::text, p.proname::text
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1) and p.prokind = 'a'";
 
 /// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
 /// them.
@@ -140,7 +153,8 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
         if resolve(class, oid, 0).is_none() {
             let (spaces, schema, name): (Vec<String>, &str, &str) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-            let pattern = spaces.iter().any(|space| space == "type").then(|| format!("{schema}.{name}"));
+            let pattern = spaces.iter().all(|space| space != "relation" || spaces.len() > 1);
+            let pattern = pattern.then(|| format!("{schema}.{name}"));
             let name = qualified(schema, name);
             let slots = spaces.into_iter().map(|space| (space, name.clone())).collect();
             held.insert((class, oid), Held { slots, pattern });

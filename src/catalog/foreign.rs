@@ -3,10 +3,11 @@
 //! its columns, a function is its signature; what an extension brought is that extension.
 
 use super::session::Session;
-use crate::declare::{Entries, Foreign, Outline, Written};
+use crate::declare::{Entries, Foreign, Outline, Written, STAND_INS};
 use crate::error::Result;
 use crate::sql::Space;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use tokio_postgres::types::ToSql;
 
 /// What was found of what was asked.
 #[derive(Default)]
@@ -49,6 +50,9 @@ with asked as (
   union all
   select a.n, 'pg_collation'::regclass, o.oid, 'o'
   from asked a join pg_collation o on o.collnamespace = a.home and o.collname = a.name where a.space = 'other'
+  union all
+  select a.n, 'pg_ts_config'::regclass, o.oid, 'o'
+  from asked a join pg_ts_config o on o.cfgnamespace = a.home and o.cfgname = a.name where a.space = 'other'
   union all
   select a.n, 'pg_namespace'::regclass, a.home, 'n' from asked a where a.space = 'schema'
 )
@@ -150,6 +154,7 @@ pub async fn sight(session: &Session, asked: &[Foreign], theirs: &dyn Fn(&str, &
         let form = Written::Map(vec![("schema".into(), Written::Text(row.try_get(1)?))]);
         sighting.outlines.push(Outline { section: "extensions", key: row.try_get(0)?, form });
     }
+    sighting.outlines.extend(stand_ins(session, &wanted).await?);
     for (sort, oids) in wanted {
         let oids: Vec<u32> = oids.into_iter().collect();
         sighting.outlines.extend(sort.read(session, &oids).await?);
@@ -220,6 +225,11 @@ enum Sort {
     Routine,
     Enum,
     Domain,
+    Collation,
+    Configuration,
+    Operator,
+    Aggregate,
+    Range,
 }
 
 impl Sort {
@@ -229,6 +239,11 @@ impl Sort {
             "pg_proc f" | "pg_proc p" | "pg_proc w" => Self::Routine,
             "pg_type e" => Self::Enum,
             "pg_type d" => Self::Domain,
+            "pg_type r" | "pg_type m" => Self::Range,
+            "pg_collation o" => Self::Collation,
+            "pg_ts_config o" => Self::Configuration,
+            "pg_operator o" => Self::Operator,
+            "pg_proc a" => Self::Aggregate,
             words if words.starts_with("pg_class ") => Self::Relation,
             _ => return None,
         })
@@ -240,6 +255,8 @@ impl Sort {
             Self::Routine => routines(session, oids).await,
             Self::Sequence => typed(session, "sequences", SEQUENCES, oids).await,
             Self::Domain => typed(session, "domains", DOMAINS, oids).await,
+            // Those are read together.
+            Self::Collation | Self::Configuration | Self::Operator | Self::Aggregate | Self::Range => Ok(Vec::new()),
             Self::Enum => {
                 let rows = session.client.query(ENUMS, &[&oids]).await?;
                 let outline = |row: &tokio_postgres::Row| {
@@ -249,6 +266,27 @@ impl Sort {
             }
         }
     }
+}
+
+/// What no kind describes.
+async fn stand_ins(session: &Session, wanted: &BTreeMap<Sort, BTreeSet<u32>>) -> Result<Vec<Outline>> {
+    let of = |sort: Sort| wanted.get(&sort).into_iter().flatten().copied().collect::<Vec<u32>>();
+    let [collations, configurations, operators, aggregates, ranges] =
+        [Sort::Collation, Sort::Configuration, Sort::Operator, Sort::Aggregate, Sort::Range].map(of);
+    let parameters: [&(dyn ToSql + Sync); 5] = [&collations, &configurations, &operators, &aggregates, &ranges];
+    let rows = session.client.query(include_str!("stand_ins.sql"), &parameters).await?;
+    let outline = |row: &tokio_postgres::Row| {
+        let text = |at: usize| -> Result<Written> { Ok(Written::Text(row.try_get(at)?)) };
+        let form = Written::Map(vec![
+            ("schema".into(), text(1)?),
+            ("name".into(), text(2)?),
+            ("space".into(), text(3)?),
+            ("sql".into(), Written::Names(row.try_get(4)?)),
+            ("types".into(), Written::Names(row.try_get(5)?)),
+        ]);
+        Ok(Outline { section: STAND_INS, key: row.try_get(0)?, form })
+    };
+    rows.iter().map(outline).collect()
 }
 
 /// What has a type and nothing else.

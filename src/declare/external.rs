@@ -10,9 +10,10 @@ use super::references::{outline, qualify_statements, Names};
 use super::template::Templates;
 use super::{check_names, declare_sections, merge, Declaration, Reading, Sections, Settings};
 use crate::error::{Error, Pos, Problem, Result};
+use crate::kinds::stand_in::{StandInSpace, StandInSpec};
 use crate::kinds::{self, form, Draft, Drafts, Form};
 use crate::model::Address;
-use crate::sql::references;
+use crate::sql::{references, Shape};
 use crate::yaml::{Scalar, Value, Yaml};
 use std::path::Path;
 
@@ -91,7 +92,8 @@ fn owned(address: &Address, settings: &Settings) -> Option<(String, String)> {
 fn add_schemas(drafts: &mut Vec<Draft>, named: Vec<(String, Pos)>) {
     let mut out = Drafts::new(Vec::new());
     let implied = drafts.iter().filter_map(|draft| {
-        let schema = extension_schema(&draft.node).unwrap_or_else(|| draft.node.address.schema().to_owned());
+        let within = StandInSpec::of(&draft.node).map(|spec| spec.schema).or_else(|| extension_schema(&draft.node));
+        let schema = within.unwrap_or_else(|| draft.node.address.schema().to_owned());
         Some((schema, draft.pos.clone())).filter(|(schema, _)| !schema.is_empty())
     });
     for (schema, pos) in named.into_iter().chain(implied) {
@@ -112,6 +114,31 @@ pub struct Outline {
     /// The key in it: a name with its schema, as SQL reads it.
     pub key: String,
     pub form: Written,
+}
+
+/// The section of outlines that no one can write: what they hold is a [`StandInSpec`] and the types that it names.
+pub const STAND_INS: &str = "stand-ins";
+
+fn stand_in(Outline { section: _, key, form }: Outline, pos: &Pos, out: &mut Drafts) {
+    let Written::Map(entries) = form else { return };
+    let (mut spec, mut types) = (StandInSpec::default(), Vec::new());
+    for (key, value) in entries {
+        match (key.as_str(), value) {
+            ("schema", Written::Text(text)) => spec.schema = text,
+            ("name", Written::Text(text)) => spec.name = text,
+            ("space", Written::Text(text)) if text == "function" => spec.space = StandInSpace::Function,
+            ("space", Written::Text(text)) if text == "type" => spec.space = StandInSpace::Type,
+            ("sql", Written::Names(sql)) => spec.sql = sql,
+            ("types", Written::Names(names)) => types = names,
+            _ => {}
+        }
+    }
+    let schema = spec.schema.clone();
+    let draft = out.add(StandInSpec::address(&key), &spec, pos);
+    for ty in &types {
+        draft.fragment_text(Shape::Type, ty, None);
+    }
+    draft.node.needs.push(Address::root("schema", &schema));
 }
 
 /// YAML that a program wrote.
@@ -146,6 +173,8 @@ impl Declaration {
     /// What a server printed is no valid declaration.
     pub fn adopt_outlines(&mut self, outlines: Vec<Outline>) -> Result<Vec<Foreign>> {
         let pos = self.sources.start();
+        let (stand_ins, outlines): (Vec<Outline>, Vec<Outline>) =
+            outlines.into_iter().partition(|outline| outline.section == STAND_INS);
         let sections: Sections = outlines
             .into_iter()
             .map(|Outline { section, key, form }| (section.to_owned(), Scalar::made(key, &pos), form.yaml(&pos)))
@@ -156,6 +185,7 @@ impl Declaration {
         if !reading.problems.is_empty() {
             return Err(Error::Declaration(reading.problems));
         }
+        stand_ins.into_iter().for_each(|outline| stand_in(outline, &pos, &mut out));
         let own = Names::new(self.drafts.iter().map(|d| &d.node));
         out.list.retain(|draft| !self.needs_own(draft, &own));
         add_schemas(&mut out.list, Vec::new());

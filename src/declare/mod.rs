@@ -13,7 +13,7 @@ mod template;
 pub mod write;
 
 pub use basis::Basis;
-pub use external::{Entries, Outline, Written};
+pub use external::{Entries, Outline, Written, STAND_INS};
 pub use files::{Source, Sources};
 pub use foreign::{extension_schema, may_be_ignored, Foreign};
 pub use schema::json_schema;

@@ -5,6 +5,7 @@
 use super::foreign::{may_be_ignored, Foreign, Search};
 use super::{form, Settings};
 use crate::error::{Pos, Problem};
+use crate::kinds::stand_in::StandInSpec;
 use crate::kinds::Draft;
 use crate::model::{Address, Node};
 use crate::sql::{mentions, own_columns, qualify, references, Fragment, Reference, Shape, Space};
@@ -16,6 +17,8 @@ pub struct Names {
     relations: HashMap<(String, String), Address>,
     types: HashMap<(String, String), Address>,
     functions: HashMap<(String, String), Vec<Address>>,
+    /// Of stand-ins.
+    others: HashMap<(String, String), Vec<Address>>,
     columns: HashSet<Address>,
     schemas: HashSet<String>,
     /// Whether there are extensions, which may bring any name.
@@ -39,6 +42,16 @@ impl Names {
                     names.functions.entry(key(&name)).or_default().push(address.clone());
                 }
                 _ => {}
+            }
+            if let Some(spec) = StandInSpec::of(node) {
+                let (space, key) = (spec.space(), (spec.schema, spec.name));
+                match space {
+                    Space::Function => names.functions.entry(key).or_default().push(address.clone()),
+                    Space::Type => drop(names.types.insert(key, address.clone())),
+                    Space::Other | Space::Relation | Space::Schema => {
+                        names.others.entry(key).or_default().push(address.clone());
+                    }
+                }
             }
             if address.segments().count() == 2 {
                 for (space, _) in crate::kinds::kind_of(address).slots(node) {
@@ -75,7 +88,8 @@ impl Names {
                 Space::Relation => self.relations.get(&key).map(|a| vec![a.clone()]),
                 Space::Type => self.types.get(&key).map(|a| vec![a.clone()]),
                 Space::Function => self.functions.get(&key).cloned(),
-                Space::Other | Space::Schema => None,
+                Space::Other => self.others.get(&key).cloned(),
+                Space::Schema => None,
             };
             if let Some(found) = found {
                 return found;

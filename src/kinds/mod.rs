@@ -33,6 +33,7 @@ pub mod row;
 pub mod row_security;
 mod schema;
 pub mod sequence;
+pub mod stand_in;
 pub mod table;
 mod trigger;
 pub mod unique;

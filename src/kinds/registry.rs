@@ -6,6 +6,8 @@ use crate::model::{Address, Node};
 /// All kinds.
 pub const KINDS: &[&dyn Kind] = &[
     &super::schema::Schema,
+    // Others' collations and operators are there before all that may use them; what is over their tables comes late.
+    &super::stand_in::StandIn,
     &super::extension::Extension,
     &super::enumeration::Enum,
     &super::sequence::Sequence,

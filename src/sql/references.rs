@@ -11,7 +11,7 @@ pub enum Space {
     Relation,
     Function,
     Type,
-    /// Operators, operator classes and collations.
+    /// Operators, operator classes, collations and text search configurations.
     Other,
     /// Schemas themselves.
     Schema,
@@ -127,6 +127,12 @@ fn collect(value: &Value, found: &mut Vec<Reference>, ctes: &mut Vec<String>) {
                     found.push(Reference { space: Space::Relation, schema, name, offset: None });
                 }
             }
+            // `'s.c'::regconfig`, as the server prints it.
+            if let Some(name) = configuration(map) {
+                if let Some((schema, name)) = super::name::split(name) {
+                    found.push(Reference { space: Space::Other, schema, name, offset });
+                }
+            }
             for key in ["opclass", "collation", "collname"] {
                 if let Some(names) = map.get(key).and_then(Value::as_array) {
                     push_name(names, Space::Other, offset, found);
@@ -182,6 +188,13 @@ pub fn mentions(text: &str) -> Vec<Reference> {
         at += 1;
     }
     found
+}
+
+/// The text that a cast takes for the name of a text search configuration.
+fn configuration(map: &serde_json::Map<String, Value>) -> Option<&str> {
+    let names = map.get("type_name")?.get("names")?.as_array()?;
+    let to = names.last()?.pointer("/node/String/sval")?.as_str()?;
+    map.get("arg")?.pointer("/node/AConst/val/Sval/sval")?.as_str().filter(|_| to == "regconfig")
 }
 
 fn push_name(names: &[Value], space: Space, offset: Option<usize>, found: &mut Vec<Reference>) {

@@ -112,6 +112,10 @@ pub fn declare(table: &Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
     if let Some(collation) = yaml.text("collation") {
         spec.collation = Some(collation.text.clone());
     }
+    // As a text that has it: what it refers to is found like all else.
+    if let Some(collation) = &spec.collation {
+        fragments.push((Fragment::new(Shape::Expression, format!("'' COLLATE {collation}")), None));
+    }
     for (key, slot) in [("storage", &mut spec.storage), ("compression", &mut spec.compression)] {
         if let Some(word) = yaml.text(key) {
             *slot = Some(word.text.clone());

@@ -73,6 +73,10 @@ pub fn declare(domain: Address, name: &Scalar, yaml: &Yaml, out: &mut Drafts) {
     if let Some(collation) = yaml.text("collation") {
         spec.collation = Some(collation.text.clone());
     }
+    // As a text that has it: what it refers to is found like all else.
+    if let Some(collation) = &spec.collation {
+        fragments.push((Fragment::new(Shape::Expression, format!("'' COLLATE {collation}")), None));
+    }
     for (check, written) in yaml.get("checks").into_iter().flat_map(Yaml::entries) {
         let Some(expression) = written.scalar().or_else(|| written.text("expression")) else {
             out.problem(&check.pos, format!("check `{}` has no expression", check.text));
