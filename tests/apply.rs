@@ -573,6 +573,75 @@ tables:
     }
 }
 
+/// PostgreSQL looks for rows that refer to nothing as whoever asks, and is told not to let policies hide any.
+#[test]
+fn foreign_keys_are_tested_whatever_policies_hide() {
+    role("rows_owner", "login");
+    for ty in ["int", "bigint"] {
+        let known = if ty == "int" { "" } else { "references tenants (id)" };
+        let base = format!(
+            "create table tenants (id int primary key); create table orders (tenant_id int not null {known}, n int);
+             insert into tenants values (1); insert into orders values (1, 1);
+             alter table tenants owner to rows_owner; alter table orders owner to rows_owner;
+             alter table tenants enable row level security, force row level security;
+             alter table orders enable row level security, force row level security;
+             grant create on schema public to rows_owner; create schema pgplumb authorization rows_owner; analyze;"
+        );
+        let yaml = format!(
+            "
+tables:
+  tenants:
+    columns:
+      id: {ty} primary key
+    rls: forced
+  orders:
+    columns:
+      tenant_id: {ty} not null references tenants (id)
+      n: int
+    rls: forced
+  fresh:
+    columns:
+      tenant_id: {ty} not null references tenants (id)
+    rls: forced
+"
+        );
+        let stage = Stage::with(&base, &yaml);
+        let path = stage.path("plan.yaml").display().to_string();
+        stage.on_as("rows_owner", &["plan", "--out", &path]).ok();
+        stage.on_as("rows_owner", &["apply", &path, "--yes"]).ok();
+        let forced =
+            "select bool_and(relforcerowsecurity) from pg_class where relname in ('tenants', 'orders', 'fresh')";
+        assert_eq!(stage.sql(forced), "t");
+        assert_eq!(stage.sql("select bool_and(convalidated) from pg_constraint where contype = 'f'"), "t");
+        stage.agrees();
+    }
+}
+
+/// A grant that the role may not make draws a warning from PostgreSQL and nothing else.
+#[test]
+fn grants_that_were_ignored_are_no_success() {
+    for option in ["", "with grant option"] {
+        role("rows_owner", "login");
+        role("looks_on", "");
+        let base = format!(
+            "create table t (id int primary key); grant select on t to rows_owner {option};
+             create schema pgplumb authorization rows_owner;"
+        );
+        let yaml = "\ntables:\n  t:\n    columns:\n      id: int primary key\n    grants: {rows_owner: [select], looks_on: [select]}\n";
+        let yaml = if option.is_empty() {
+            yaml.to_owned()
+        } else {
+            yaml.replace("rows_owner: [select]", "rows_owner: [select with grant option]")
+        };
+        let stage = Stage::with(&base, &yaml);
+        let path = stage.path("plan.yaml").display().to_string();
+        stage.on_as("rows_owner", &["plan", "--out", &path, "--allow", "access_widened:table public.t"]).ok();
+        stage
+            .on_as("rows_owner", &["apply", &path, "--yes"])
+            .refused(&["owner or grants of table public.t are others"]);
+    }
+}
+
 // What the data says.
 
 #[test]

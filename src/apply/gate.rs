@@ -109,7 +109,25 @@ pub async fn fresh(plan: &Plan, session: &Session, done: usize) -> Result<()> {
 
 /// Everything is as the plan left it, so that its way back leads back.
 pub async fn as_left(plan: &Plan, session: &Session) -> Result<()> {
+    stale(otherwise(plan, &read(plan, session).await?.0))
+}
+
+/// The same right after the plan has run, owners and grants too: PostgreSQL only warns where a role may not grant.
+pub async fn as_planned(plan: &Plan, session: &Session) -> Result<()> {
     let (loaded, _) = read(plan, session).await?;
+    let mut changed = otherwise(plan, &loaded);
+    for (path, held) in &plan.held {
+        let Some(address) = address_of(path) else { continue };
+        if loaded.model.get(&address).is_some_and(|live| !held.holds(live)) {
+            changed
+                .push(format!("owner or grants of {address} are others: see what the role {} may grant", session.role));
+        }
+    }
+    stale(changed)
+}
+
+/// What is not as the plan left it.
+fn otherwise(plan: &Plan, loaded: &Loaded) -> Vec<String> {
     let mut changed = Vec::new();
     for (path, after) in &plan.after {
         let Some(address) = address_of(path) else { continue };
@@ -117,7 +135,7 @@ pub async fn as_left(plan: &Plan, session: &Session) -> Result<()> {
             changed.push(format!("{address} is not as the plan left it"));
         }
     }
-    stale(changed)
+    changed
 }
 
 async fn read(plan: &Plan, session: &Session) -> Result<(Loaded, Surroundings)> {

@@ -73,7 +73,7 @@ async fn apply_locked(plan: &Plan, session: &Session, options: &Options<'_>) -> 
     }
     let check = Check { plan: Some(plan) };
     let report = run(session, id, &plan.batches, done, &check, options).await?;
-    if let Err(error) = in_transaction(session, gate::as_left(plan, session)).await {
+    if let Err(error) = in_transaction(session, gate::as_planned(plan, session)).await {
         let error = error.while_(journal::OTHERWISE);
         journal::finish(session, id, Some(&error.to_string())).await?;
         return Err(error.with_hint(

@@ -15,6 +15,8 @@ pub struct Surroundings {
     pub sizes: HashMap<Address, u64>,
     /// The role that statements run as.
     pub role: String,
+    /// Whether policies can hold it back: it is neither a superuser nor has BYPASSRLS.
+    pub held_by_policies: bool,
     /// Its default privileges, by class letter and schema ("" for all schemas).
     pub default_grants: Vec<(char, String, Grants)>,
     /// The raw rows of default privileges, for the fingerprint.
@@ -34,6 +36,8 @@ impl Surroundings {
                 surroundings.sizes.insert(address.clone(), rows);
             }
         }
+        let held = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
+        surroundings.held_by_policies = session.client.query_one(held, &[]).await?.try_get(0)?;
         let defaults = "select d.defaclobjtype::text, coalesce(n.nspname::text, ''), d.defaclacl::text
                         from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
                         where d.defaclrole = (select oid from pg_roles where rolname = current_user)

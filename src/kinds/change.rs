@@ -233,6 +233,8 @@ pub struct Scope<'a> {
     pub major: u32,
     /// Estimated rows of live tables (`pg_class.reltuples`, 0 for empty or unknown), by address.
     pub sizes: &'a dyn Fn(&Address) -> u64,
+    /// Whether policies can hold back the role that statements run as.
+    pub held_by_policies: bool,
     /// What default privileges on the target give to new things of a class in a schema.
     pub default_grants: &'a dyn Fn(char, &str) -> DefaultGrants,
 }

@@ -274,10 +274,15 @@ fn union(one: &Grants, other: &Grants) -> Grants {
 
 /// Whether facets differ in what is managed.
 pub fn differ(old: &Node, new: &Node) -> bool {
-    let owner = new.owner.is_some() && new.owner != old.owner;
-    let holder = new.owner.as_deref().or(old.owner.as_deref());
-    let grants = old.grants.as_deref().zip(new.grants.as_deref());
-    owner || grants.is_some_and(|(a, b)| said(a, holder).ne(said(b, holder))) || new.comment != old.comment
+    !is_held(old, new.owner.as_deref(), new.grants.as_deref()) || new.comment != old.comment
+}
+
+/// Whether a live node has the owner and the grants that are managed.
+pub fn is_held(live: &Node, owner: Option<&str>, grants: Option<&Grants>) -> bool {
+    let holder = owner.or(live.owner.as_deref());
+    let both = live.grants.as_deref().zip(grants);
+    owner.is_none_or(|owner| live.owner.as_deref() == Some(owner))
+        && both.is_none_or(|(a, b)| said(a, holder).eq(said(b, holder)))
 }
 
 /// What grants say: nobody but an owner holds nothing and is worth a word.

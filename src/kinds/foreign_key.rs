@@ -273,14 +273,16 @@ impl Kind for ForeignKey {
             change
         };
         if spec.not_enforced || !(spec.not_valid || live) {
-            return vec![add(&definition)];
+            return tested(node, &spec, add(&definition), scope);
         }
         // New rows are tested from here on; the search for the others' targets then holds nobody up.
         let unvalidated = add(&format!("{definition} NOT VALID"));
         if spec.not_valid {
             return vec![unvalidated];
         }
-        vec![unvalidated, validate(node, live)]
+        let mut changes = vec![unvalidated];
+        changes.extend(tested(node, &spec, validate(node, live), scope));
+        changes
     }
 
     fn drop(&self, node: &Node, _scope: &Scope) -> Vec<Change> {
@@ -317,7 +319,7 @@ impl Kind for ForeignKey {
         }
         if a.not_valid && !b.not_valid {
             let live = table_of(&new.address).iter().any(|table| scope.has_rows(table));
-            changes.push(validate(new, live));
+            changes.extend(tested(new, &b, validate(new, live), scope));
         }
         Alter::InPlace(changes)
     }
@@ -421,6 +423,13 @@ fn push_target(change: &mut Change, spec: &ForeignKeySpec) {
     if !change.on.contains(&target) {
         change.on.push(target);
     }
+}
+
+/// With all rows of both ends in sight.
+fn tested(node: &Node, spec: &ForeignKeySpec, change: Change, scope: &Scope) -> Vec<Change> {
+    let mut ends = table_of(&node.address);
+    ends.push(spec.references.address());
+    row_security::seen_whole(&ends, change, scope)
 }
 
 fn validate(node: &Node, live: bool) -> Change {

@@ -152,3 +152,28 @@ pub fn lifted(table: &[Address], statements: Vec<Change>, scope: &Scope) -> Vec<
     changes.push(toggle("FORCE"));
     changes
 }
+
+/// Wraps a search in tables for rows that refer to nothing: PostgreSQL does it as whoever runs the statement, and the
+/// policies of forced row security would hold rows back (`RI_Initial_Check`). Of what is `deferred`, the state after
+/// everything else counts.
+pub fn seen_whole(tables: &[Address], change: Change, scope: &Scope) -> Vec<Change> {
+    let later = change.deferred;
+    let forced = |table: &&Address| {
+        let live = if later { None } else { scope.actual.get(table).map(|_| scope.actual) };
+        let node = live.unwrap_or(scope.desired).get(&table.child("row security", ""));
+        node.and_then(|n| n.spec.read::<RowSecuritySpec>().ok()).is_some_and(|spec| spec.forced)
+    };
+    let mut tables: Vec<&Address> = tables.iter().filter(|_| scope.held_by_policies).filter(forced).collect();
+    tables.sort();
+    tables.dedup();
+    let toggle = |table: &&Address, words: &str| {
+        let sql = format!("ALTER TABLE {} {words} ROW LEVEL SECURITY", relation(table));
+        let change = Change::new(sql, Lock::AccessExclusive, std::slice::from_ref(*table));
+        let waits = later && words == "NO FORCE" && scope.has_rows(table);
+        let change = change.hazard_if(waits, Hazard::BlocksReads, "nobody can read it while all its rows are tested");
+        Change { deferred: later, ..change }
+    };
+    let before: Vec<Change> = tables.iter().map(|table| toggle(table, "NO FORCE")).collect();
+    let after = tables.iter().map(|table| toggle(table, "FORCE"));
+    before.into_iter().chain([change]).chain(after).collect()
+}

@@ -250,6 +250,7 @@ mod tests {
             desired: &empty,
             major: 15,
             sizes: &|_| 0,
+            held_by_policies: false,
             default_grants: &|_, _| Default::default(),
         };
         match View.alter(old, new, &scope) {

@@ -167,6 +167,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         desired: input.desired,
         major: input.major,
         sizes: &sizes,
+        held_by_policies: surroundings.held_by_policies,
         default_grants: &default_grants,
     };
     let unmanaged =

@@ -6,8 +6,8 @@
 use super::fingerprint::Fingerprints;
 use crate::catalog::Identity;
 use crate::error::{Error, Result};
-use crate::kinds::{Hazard, Lock};
-use crate::model::Address;
+use crate::kinds::{facet, Hazard, Lock};
+use crate::model::{Address, Grants, Node};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +46,9 @@ pub struct Plan {
     pub fingerprints: Fingerprints,
     /// What it leaves behind: path to the digest of its spec, or `absent`.
     pub after: BTreeMap<String, String>,
+    /// Owners and grants that it leaves behind, where it changes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held: BTreeMap<String, Held>,
 }
 
 /// Whom it is for.
@@ -153,6 +156,29 @@ impl TableLock {
     /// The statement that takes it.
     pub fn sql(&self) -> String {
         format!("LOCK TABLE {} IN {} MODE", self.table, self.mode.sql())
+    }
+}
+
+/// Who has something after a plan, as far as the declaration says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Role to what it may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Grants>,
+}
+
+impl Held {
+    /// What a node says of it.
+    pub fn of(node: &Node) -> Self {
+        Self { owner: node.owner.as_deref().map(str::to_owned), grants: node.grants.as_deref().cloned() }
+    }
+
+    /// Whether a live node is held so.
+    pub fn holds(&self, live: &Node) -> bool {
+        facet::is_held(live, self.owner.as_deref(), self.grants.as_ref())
     }
 }
 

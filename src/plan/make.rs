@@ -1,7 +1,7 @@
 //! Makes the plan file out of a comparison.
 
 use super::batch::{build, Built, Input};
-use super::file::{address_of, Allowed, Plan, PlanTarget, ReadScope, FORMAT};
+use super::file::{address_of, Allowed, Held, Plan, PlanTarget, ReadScope, FORMAT};
 use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
 use super::preflight::{ask, privileges, questions};
 use crate::catalog::{Live, Session, Wanted};
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::kinds::{self, facet, Hazard, Scope};
 use crate::model::{Address, Model};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan that is not sealed yet, with what is known beyond it.
 pub struct Draft {
@@ -77,6 +77,7 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
         batches,
         fingerprints: Fingerprints { changed, ..fingerprints(&touched, &live.model, &live.surroundings) },
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
+        held: held(&input, &touched, &after, &renames),
     };
     let (found, not_checked) = ask(session, &questions(&input)).await?;
     settle_data_hazards(&mut plan, &found);
@@ -88,6 +89,22 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
     Ok(Draft { plan, after, touched, renames })
 }
 
+/// Who owns and may use what the plan leaves behind, where that is declared and was otherwise.
+fn held(
+    input: &Input,
+    touched: &BTreeSet<Address>,
+    after: &Model,
+    renames: &[(Address, Address)],
+) -> BTreeMap<String, Held> {
+    let before = |address: &Address| renames.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));
+    let declared = touched.iter().filter_map(|address| after.get(address).and(input.desired.get(address)));
+    let nodes = declared.filter(|node| {
+        let wanted = Held::of(node);
+        wanted != Held::default() && input.actual.get(&before(&node.address)).is_none_or(|live| !wanted.holds(live))
+    });
+    nodes.map(|node| (node.address.path(), Held::of(node))).collect()
+}
+
 /// What the target's default privileges give on new things of which no grants are declared, in words.
 fn given(input: &Input, touched: &BTreeSet<Address>, renames: &[(Address, Address)]) -> Vec<String> {
     let sizes = |_: &Address| 0;
@@ -97,6 +114,7 @@ fn given(input: &Input, touched: &BTreeSet<Address>, renames: &[(Address, Addres
         desired: input.desired,
         major: input.major,
         sizes: &sizes,
+        held_by_policies: input.surroundings.held_by_policies,
         default_grants: &default_grants,
     };
     let before = |address: &Address| renames.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));

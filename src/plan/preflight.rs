@@ -22,6 +22,7 @@ pub fn questions(input: &Input) -> Vec<(Address, Question)> {
         desired: input.desired,
         major: input.major,
         sizes: &sizes,
+        held_by_policies: input.surroundings.held_by_policies,
         default_grants: &default_grants,
     };
     let mut questions = Vec::new();

@@ -2,7 +2,8 @@
 
 use super::{cast, ColumnSpec, Generated, Identity};
 use crate::kinds::relation::{relation, table_of};
-use crate::kinds::{domain, foreign_key, row_security};
+use crate::kinds::sequence::{Sequence, SequenceSpec};
+use crate::kinds::{domain, enumeration, facet, foreign_key, row_security};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 use crate::model::{Address, Model, Node};
 use crate::sql::{literal, Ident};
@@ -227,15 +228,21 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         let from = if cast::built_in(ty) { domain::base_of(&old.ty, scope.actual) } else { old.ty.clone() };
         let rewrites = live && !cast::stays_as_it_is(&from, ty);
         let refuses = rewrites && !holds_all_values(node, old, new);
-        changes.push(rewriting(retype(node, new, old, scope), rewrites).hazard_if(
+        let change = rewriting(retype(node, new, old, scope), rewrites).hazard_if(
             refuses,
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
-        ));
+        );
+        let tested =
+            if foreign_key::partners(&node.address, scope).is_empty() { Vec::new() } else { change.on.clone() };
+        changes.extend(row_security::seen_whole(&tested, change, scope));
     }
     if let Some(sequence) = &unserial {
         let column = format!("{}.{}", relation(&node.address), Ident(node.address.name()));
-        let as_type = if ty == "bigint" { String::new() } else { format!(" AS {ty}") };
+        let wanted = sequence_node(sequence, scope.desired);
+        let declared = wanted.and_then(|n| n.spec.read::<SequenceSpec>().ok());
+        let kind = declared.as_ref().map_or(ty.as_str(), SequenceSpec::type_name);
+        let as_type = if kind == "bigint" { String::new() } else { format!(" AS {kind}") };
         let make = |sql: String| Change::new(sql, Lock::None, &[]);
         changes.push(make(format!("CREATE SEQUENCE {sequence}{as_type}")));
         // PostgreSQL wants the owner of the table to own it.
@@ -247,6 +254,10 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
             changes.push(make(format!("ALTER SEQUENCE {sequence} OWNER TO {}", Ident(&owner))));
         }
         changes.push(make(format!("ALTER SEQUENCE {sequence} OWNED BY {column}")));
+        if let Some(node) = wanted {
+            let owned = Node { owner: None, ..node.clone() };
+            changes.extend(facet::create(&Sequence, &owned, scope));
+        }
         changes.push(restore_position(sequence));
     }
     if let Some(text) = default {
@@ -343,6 +354,12 @@ fn serial_sequence(default: Option<&str>) -> Option<String> {
     Some(inner.replace("''", "'"))
 }
 
+/// The sequence of a qualified name.
+fn sequence_node<'a>(name: &str, model: &'a Model) -> Option<&'a Node> {
+    let (schema, name) = crate::sql::name::split(name)?;
+    model.get(&Address::root("schema", &schema?).child("sequence", &name))
+}
+
 fn identity_sequence(node: &Node, spec: &ColumnSpec) -> String {
     let derived = crate::sql::name::derive(&table_name(node), node.address.name(), "seq", &|_| false);
     let name = spec.identity.as_ref().and_then(|i| i.sequence.clone()).unwrap_or(derived);
@@ -423,7 +440,8 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
     let array = new.ty.ends_with("[]");
     let rewrites = live && (array || !domain::keeps_values(below, scope));
-    let labels = scope.desired.get(below).and_then(|n| n.hints.as_ref()).map(|h| h.labels.clone()).unwrap_or_default();
+    let ends = scope.actual.get(below).zip(scope.desired.get(below));
+    let labels = ends.map(|(old, new)| enumeration::mapping(old, new)).unwrap_or_default();
     let from = domain::base_of(&old.ty, scope.actual);
     let to = domain::base_of(&new.ty, scope.desired);
     let using = if below.kind() == "domain" {
