@@ -185,7 +185,8 @@ fn what_is_measured_stands_in_the_plan() {
 #[test]
 fn what_cannot_be_tried_is_said() {
     let other = "create schema other; create function other.f() returns int language sql as 'select 1';
-                 create table other.log (id int); create type other.span as range (subtype = int);";
+                 create table other.log (id int); create type other.span as range (subtype = int);
+                 create operator class other.odd for type int using btree as operator 3 =, function 1 btint4cmp(int, int);";
     let cases = [
         (
             "a default that calls a function of somebody else",
@@ -197,7 +198,13 @@ fn what_cannot_be_tried_is_said() {
             "a range type of somebody else",
             "alter table t add more other.span;",
             "",
-            Err("type other.span belongs to others, and is of a kind that nothing can stand in for here"),
+            Ok(6),
+        ),
+        (
+            "an operator class of somebody else",
+            "create index t_odd on t (id other.odd);",
+            "",
+            Err("operator class other.odd for access method btree belongs to others, and is of a kind that nothing can stand in for here"),
         ),
         (
             "a trigger that writes elsewhere",

@@ -51,7 +51,7 @@ impl StandInSpec {
 
 impl Kind for StandIn {
     fn name(&self) -> &'static str {
-        "stand-in"
+        "stand in"
     }
 
     fn sections(&self) -> &'static [Section] {

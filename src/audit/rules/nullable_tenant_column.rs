@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     needs_tenancy: true,
     explanation: "A row whose tenant is null belongs to nobody: policies that compare it let nobody see it, a policy that \
         treats null as shared shows it to all, and neither foreign keys nor unique keys test it. Fill the rows that have \
-        none (`backfill:` in the declaration does it in batches), then set NOT NULL.",
+        none (`backfill:` in the declaration does it in one statement), then set NOT NULL.",
     check,
 };
 
