@@ -516,9 +516,15 @@ fn a_killed_backend_or_client_leaves_a_whole_number_of_batches() {
 fn missing_privileges_are_said_beforehand() {
     role("weak", "login");
     role("other_owner", "");
-    let stage = Stage::with(BASE, &t_with("      more: int\n  fresh:\n    columns:\n      id: int\n"));
+    let stage = Stage::with(
+        BASE,
+        &t_with(
+            "      more: int\n  fresh:\n    owner: other_owner\n    columns:\n      id: int references o.secret (id)\n",
+        ),
+    );
     // Before 15 everybody may create there.
     stage.sql("alter table t owner to other_owner; revoke create on schema public from public");
+    stage.sql("create schema o; create table o.secret (id int primary key); alter table o.secret owner to other_owner; grant usage on schema o to weak");
     let path = stage.path("plan.yaml").display().to_string();
     let ran = stage.on_as("weak", &["plan", "--out", &path]);
     let told = format!("{}{}", ran.ok().out, std::fs::read_to_string(&path).expect("the plan"));
@@ -527,6 +533,8 @@ fn missing_privileges_are_said_beforehand() {
         "weak is not a member of it",
         "role weak may not create anything in it",
         "role weak may not write the journal",
+        "is to belong to role other_owner, and weak may not act as it",
+        "refers to table o.secret, on which weak lacks REFERENCES",
     ] {
         assert!(told.contains(words), "{words} is not in {told}");
     }

@@ -219,6 +219,8 @@ pub async fn privileges(session: &Session, touched: &BTreeSet<Address>, input: &
         );
         findings.push(Finding { address: "schema pgplumb".into(), text, rows: None, examples: Vec::new() });
     }
+    findings.extend(new_owners(session, touched, input).await?);
+    findings.extend(unreferable(session, touched, input).await?);
     owners.sort();
     owners.dedup();
     schemas.sort();
@@ -238,6 +240,52 @@ pub async fn privileges(session: &Session, touched: &BTreeSet<Address>, input: &
         if !row.try_get::<_, bool>(0)? {
             let text = format!("role {} may not create anything in it", session.role);
             findings.push(Finding { address: schema.to_string(), text, rows: None, examples: Vec::new() });
+        }
+    }
+    Ok(findings)
+}
+
+/// New owners that the role may not hand things over to, or that may not have them where they are (manual, ALTER TABLE,
+/// OWNER TO).
+async fn new_owners(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
+    let sql =
+        "select pg_has_role(current_user, r.oid, $3), coalesce(has_schema_privilege(r.oid, s.oid, 'CREATE'), true)
+               from pg_roles r left join pg_namespace s on s.nspname = $2::text where r.rolname = $1::text";
+    // Before 16, whoever was a member could.
+    let way = if session.major >= 16 { "SET" } else { "MEMBER" };
+    let mut findings = Vec::new();
+    for node in touched.iter().filter_map(|address| input.desired.get(address)) {
+        let Some(owner) = node.owner.as_deref() else { continue };
+        let live = input.actual.get(&node.address).map_or(Some(session.role.as_str()), |live| live.owner.as_deref());
+        if live == Some(owner) {
+            continue;
+        }
+        let schema = if node.address.parent().is_some() { node.address.schema() } else { "" };
+        let Some(row) = session.client.query_opt(sql, &[&owner, &schema, &way]).await? else { continue };
+        let mut say = |text: String| {
+            findings.push(Finding { address: node.address.to_string(), text, rows: None, examples: Vec::new() });
+        };
+        if !row.try_get::<_, bool>(0)? {
+            say(format!("is to belong to role {owner}, and {} may not act as it", session.role));
+        } else if !row.try_get::<_, bool>(1)? {
+            say(format!("is to belong to role {owner}, which may not create anything in schema {schema}"));
+        }
+    }
+    Ok(findings)
+}
+
+/// Tables that foreign keys are to refer to, and the role may not.
+async fn unreferable(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
+    let sql = "select has_table_privilege(t.oid, 'REFERENCES') or has_any_column_privilege(t.oid, 'REFERENCES')
+               from pg_class t join pg_namespace s on s.oid = t.relnamespace where s.nspname = $1::text and t.relname = $2::text";
+    let mut findings = Vec::new();
+    for node in touched.iter().filter_map(|address| input.desired.get(address)) {
+        let Some((table, _)) = kinds::kind_of(&node.address).referent(node) else { continue };
+        let (schema, name) = (table.schema(), table.name());
+        let Some(row) = session.client.query_opt(sql, &[&schema, &name]).await? else { continue };
+        if !row.try_get::<_, bool>(0)? {
+            let text = format!("refers to {table}, on which {} lacks REFERENCES", session.role);
+            findings.push(Finding { address: node.address.to_string(), text, rows: None, examples: Vec::new() });
         }
     }
     Ok(findings)

@@ -105,7 +105,7 @@ fn one_field(out: &mut String, field: &Field, indent: &str, paint: Paint) {
         out.push_str(&unified(&old, &new, &format!("{indent}  "), paint));
         return;
     }
-    let (declared, live) = (value::brief(declared.as_ref()), value::brief(live.as_ref()));
+    let (declared, live) = (value::brief(&name, declared.as_ref()), value::brief(&name, live.as_ref()));
     let (before, after) = (paint.line(Tone::Remove, &declared), paint.line(Tone::Add, &live));
     if declared.chars().count() + live.chars().count() > SHORT {
         let _ = writeln!(out, "{indent}{name}:\n{indent}  declared {before}\n{indent}  live     {after}");

@@ -77,7 +77,7 @@ fn write_fields(out: &mut String, fields: &[Field]) {
         let _ = writeln!(out, "\n  | field | declared | live |\n  |---|---|---|");
     }
     for Field { name, declared, live } in &short {
-        let (declared, live) = (value::brief(declared.as_ref()), value::brief(live.as_ref()));
+        let (declared, live) = (value::brief(name, declared.as_ref()), value::brief(name, live.as_ref()));
         let _ = writeln!(out, "  | {} | {} | {} |", cell(name), cell(&declared), cell(&live));
     }
     if !short.is_empty() {

@@ -27,12 +27,19 @@ fn object(map: &Map<String, Value>) -> String {
     }
 }
 
-/// The text on one line, with a word for nothing and for an empty text.
-pub fn brief(value: Option<&Value>) -> String {
+/// The text on one line, with a word for an empty text, and for what a field means that says nothing.
+pub fn brief(field: &str, value: Option<&Value>) -> String {
+    let nothing = match field {
+        "to" => "everybody (public)",
+        "volatility" => "volatile",
+        "parallel" => "unsafe",
+        "replica_identity" => "default",
+        _ => "none",
+    };
     match value {
-        None | Some(Value::Null) => "none".into(),
+        None | Some(Value::Null) => nothing.into(),
         Some(Value::String(text)) if text.is_empty() => "''".into(),
-        Some(Value::Array(values)) if values.is_empty() => "none".into(),
+        Some(Value::Array(values)) if values.is_empty() => nothing.into(),
         value => text(value).trim_end_matches('\n').to_owned(),
     }
 }
