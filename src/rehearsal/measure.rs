@@ -25,6 +25,9 @@ select c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_relation_fil
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = any ($1) and c.relkind in ('r', 'v', 'm', 'S')";
 
+/// Of those, the ones that an open transaction has to do with.
+const OF_THEM: &str = " and c.oid = any ($2)";
+
 /// What the steps of a plan do, there and back; None where a batch was not run.
 pub struct Measured {
     there: Vec<Option<BatchEffect>>,
@@ -80,7 +83,8 @@ pub async fn steps(session: &Session, known: &Known<'_>) -> Tried<Measured> {
     'back: for (batch, effects) in batches.iter().zip(&mut measured.back).rev() {
         for undo in &batch.undo {
             // Whoever goes back finds also what the plan has made.
-            let rows = |address: &Address| followed.rows(address);
+            let sizes = followed.sizes();
+            let rows = |address: &Address| sizes.get(address).copied().unwrap_or(0);
             let mut found = Followed::new(session, known, &rows).await?;
             let effect = run(session, undo, &mut found, known).await?;
             followed = found;
@@ -126,8 +130,12 @@ async fn run<'a>(
 
 impl Followed {
     async fn new(session: &Session, known: &Known<'_>, rows: &dyn Fn(&Address) -> u64) -> Result<Self> {
+        Self::found(session.client.query(PLACES, &[&known.subject.wanted.schemas]).await?, known, rows)
+    }
+
+    fn found(found: Vec<tokio_postgres::Row>, known: &Known<'_>, rows: &dyn Fn(&Address) -> u64) -> Result<Self> {
         let mut followed = Self::default();
-        for row in session.client.query(PLACES, &[&known.subject.wanted.schemas]).await? {
+        for row in found {
             let (schema, name): (String, String) = (row.try_get(1)?, row.try_get(2)?);
             let kind = match row.try_get(3)? {
                 "v" => "view",
@@ -148,17 +156,25 @@ impl Followed {
         Ok(followed)
     }
 
-    fn rows(&self, address: &Address) -> u64 {
-        let place = self.places.values().find(|place| place.address == *address);
-        place.map(|place| place.rows).or_else(|| self.anew.get(address).copied()).unwrap_or(0)
+    /// Rows by address.
+    fn sizes(&self) -> BTreeMap<Address, u64> {
+        let mut sizes = self.anew.clone();
+        sizes.extend(self.places.values().map(|place| (place.address.clone(), place.rows)));
+        sizes
     }
 
     /// What the open transaction did; `all` gets its locks by the names in `first`.
     async fn after(&mut self, session: &Session, known: &Known<'_>, first: &Self, all: &mut Locks) -> Result<Effect> {
         let mut effect = Effect::default();
+        if self.places.is_empty() && self.gone.is_empty() {
+            return Ok(effect);
+        }
+        // What a statement makes, drops or writes anew it has locked.
+        let mut locked: BTreeSet<u32> = BTreeSet::new();
         for row in session.client.query(HELD, &[]).await? {
             let (oid, lock) = (row.try_get(0)?, lock_of(row.try_get(1)?));
             let oid = self.indexes.get(&oid).copied().unwrap_or(oid);
+            locked.insert(oid);
             if let Some(place) = self.places.get(&oid) {
                 held::add(&mut effect.locks, [(place.address.clone(), lock)]);
                 effect.sizes.insert(place.address.clone(), place.rows);
@@ -167,9 +183,13 @@ impl Followed {
                 held::add(all, [(place.address.clone(), lock)]);
             }
         }
-        let mut now = Self::new(session, known, &|_| 0).await?;
+        let oids: Vec<u32> = locked.into_iter().collect();
+        let query = format!("{PLACES}{OF_THEM}");
+        let found = session.client.query(&query, &[&known.subject.wanted.schemas, &oids]).await?;
+        let mut now = Self::found(found, known, &|_| 0)?;
         self.indexes.append(&mut now.indexes);
-        for (oid, place) in std::mem::take(&mut self.places) {
+        for oid in oids {
+            let Some(place) = self.places.remove(&oid) else { continue };
             let Some(found) = now.places.remove(&oid) else {
                 self.gone.insert(place.address, place.rows);
                 continue;
