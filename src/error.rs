@@ -133,7 +133,9 @@ impl From<tokio_postgres::Error> for Error {
                 if let Some(detail) = db.detail() {
                     message.push_str(&format!("; {detail}"));
                 }
-                Self::Failed { message, hint: db.hint().map(str::to_owned) }
+                // Nothing is ever dropped with what depends on it, so nobody is told to.
+                let hint = db.hint().filter(|hint| !hint.contains("CASCADE"));
+                Self::Failed { message, hint: hint.map(str::to_owned) }
             }
             None => {
                 use std::error::Error as _;

@@ -465,6 +465,60 @@ fn a_plan_applied_in_part_can_be_taken_back() {
     assert!(told.contains("rollback"), "{told}");
 }
 
+/// A label has to be committed before its use. Nothing else is, so that nobody sees for a moment what the rest keeps safe.
+#[test]
+fn what_has_to_be_committed_first_comes_alone() {
+    let base = "create type mood as enum ('sad'); create table docs (id int primary key, tenant int, feeling mood);
+                create view all_docs as select id, tenant from docs;";
+    let yaml = "
+enums:
+  mood: [sad, soso]
+tables:
+  docs:
+    columns:
+      id: int primary key
+      tenant: int
+      feeling: { type: mood, default: \"'soso'\" }
+    rls: forced
+    policies:
+      own: { using: tenant = 1 }
+    grants: { public: [select] }
+";
+    let stage = Stage::with(base, yaml);
+    let (path, ran) = stage.plan(&["--allow", "access_widened:table public.docs"]);
+    ran.ok();
+    let plan = std::fs::read_to_string(path).expect("the plan");
+    let plan: serde_yaml::Value = serde_yaml::from_str(&plan).expect("YAML");
+    let batches = plan["batches"].as_sequence().expect("batches");
+    let addresses = |batch: &serde_yaml::Value| {
+        let steps = batch["steps"].as_sequence().expect("steps");
+        steps.iter().map(|step| step["address"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&batches[0]), ["enum public.mood"]);
+    assert!(addresses(&batches[1]).contains(&"policy public.docs.own".to_owned()), "{batches:#?}");
+}
+
+#[test]
+fn a_way_back_that_failed_in_the_middle_is_gone_on_from() {
+    let stage = Stage::with(PARTS, PARTS_YAML);
+    let before = stage.dump();
+    let plan = stage.planned(&[]);
+    stage.apply(&plan).ok();
+    // In the way of the enum's way back, which comes last.
+    stage.sql("create view by_hand as select 'sad'::mood as m");
+    let path = plan.display().to_string();
+    let ran = stage.on(&["rollback", &path, "--yes"]);
+    ran.refused(&["are committed", "was rolled back", "run `pgplumb rollback` again"]);
+    stage.apply(&plan).refused(&["the way back of this plan stopped half way"]);
+    stage.sql("drop view by_hand");
+    let ran = stage.on(&["rollback", &path, "--yes"]);
+    assert!(ran.ok().err.contains("going on after batch"), "{ran}");
+    assert_eq!(stage.dump(), before);
+    // And forward again.
+    stage.apply(&plan).ok();
+    stage.agrees();
+}
+
 #[test]
 fn what_was_mended_by_hand_between_batches_is_noticed() {
     let stage = Stage::with(PARTS, PARTS_YAML);

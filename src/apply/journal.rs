@@ -142,9 +142,26 @@ pub async fn position(session: &Session, seal: &str) -> Result<usize> {
     }
     let before = session
         .client
-        .query_one("select max(batches_done) from pgplumb.run where seal = $1 and action = 'apply'", &[&seal])
+        .query_opt(
+            "select batches_done from pgplumb.run where seal = $1 and action = 'apply' order by id desc limit 1",
+            &[&seal],
+        )
         .await?;
-    Ok(usize::try_from(before.try_get::<_, i32>(0)?).unwrap_or(0))
+    let before: Option<i32> = before.map(|row| row.try_get(0)).transpose()?;
+    Ok(before.and_then(|done| usize::try_from(done).ok()).unwrap_or(0))
+}
+
+/// How many batches of its way back are committed, where that stopped half way.
+pub async fn halfway_back(session: &Session, seal: &str) -> Result<Option<usize>> {
+    let there: Option<String> =
+        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
+    if there.is_none() {
+        return Ok(None);
+    }
+    let last = "select batches_done from (select * from pgplumb.run where seal = $1 order by id desc limit 1) l
+                where action = 'rollback' and batches_done > 0 and batches_done < batches";
+    let done: Option<i32> = session.client.query_opt(last, &[&seal]).await?.map(|row| row.try_get(0)).transpose()?;
+    Ok(done.and_then(|done| usize::try_from(done).ok()))
 }
 
 /// All entries, the newest first; none where there is no journal.

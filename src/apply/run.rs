@@ -56,6 +56,9 @@ pub async fn apply(plan: &Plan, session: &Session, options: &Options<'_>) -> Res
 }
 
 async fn apply_locked(plan: &Plan, session: &Session, options: &Options<'_>) -> Result<Report> {
+    if journal::halfway_back(session, &plan.seal).await?.is_some() {
+        return Err(Error::new("the way back of this plan stopped half way").with_hint("go on with `pgplumb rollback`"));
+    }
     let done = journal::position(session, &plan.seal).await?;
     if done >= plan.batches.len() && done > 0 {
         in_transaction(session, gate::as_left(plan, session)).await?;
@@ -107,11 +110,16 @@ async fn rollback_locked(plan: &Plan, session: &Session, allow: &[String], optio
     }
     gate::hazards(&batches, &allowed, options.never, "add these flags to `pgplumb rollback` once you are sure")?;
     // A result that never was as planned does not stand in the way of going back.
-    if done == plan.batches.len() && !journal::ended_otherwise(session, &plan.seal).await? {
+    let begun = journal::halfway_back(session, &plan.seal).await?;
+    if done == plan.batches.len() && begun.is_none() && !journal::ended_otherwise(session, &plan.seal).await? {
         in_transaction(session, gate::as_left(plan, session)).await?;
     }
-    let id = journal::start(session, "rollback", plan, batches.len(), 0).await?;
-    run(session, id, &batches, 0, &Check { plan: None }, options).await
+    let begun = begun.unwrap_or(0);
+    if begun > 0 {
+        (options.progress)(&format!("going on after batch {begun} of the way back, which an earlier run committed"));
+    }
+    let id = journal::start(session, "rollback", plan, batches.len(), begun).await?;
+    run(session, id, &batches, begun, &Check { plan: None }, options).await
 }
 
 /// What is checked under the locks of the first batch.
@@ -155,10 +163,12 @@ async fn run(
                 n => format!("batches 1 to {n} of {} are committed, batch {} was rolled back", batches.len(), n + 1),
             };
             let _ = journal::finish(session, id, Some(&error.to_string())).await;
-            return Err(error.while_(place).with_hint_if_none(if n == 0 {
-                "mend the cause and apply the plan again"
-            } else {
-                "mend the cause and apply the plan again, or make a new plan, or go back with `pgplumb rollback`"
+            return Err(error.while_(place).with_hint_if_none(match (check.plan, n) {
+                (None, _) => "mend the cause and run `pgplumb rollback` again",
+                (Some(_), 0) => "mend the cause and apply the plan again",
+                (Some(_), _) => {
+                    "mend the cause and apply the plan again, or make a new plan, or go back with `pgplumb rollback`"
+                }
             }));
         }
         count += batch.steps.len();

@@ -194,6 +194,19 @@ impl TriggerSpec {
     }
 }
 
+/// The live triggers of its table that an UPDATE of a column fires.
+pub fn fired_by_update(column: &Address, scope: &Scope) -> Vec<String> {
+    let Some(table) = column.parent() else { return Vec::new() };
+    let name = Ident(column.name()).to_string();
+    let live = scope.actual.children_of(&table, "trigger").filter_map(|node| Some((node, node.spec.read().ok()?)));
+    let fired = live.filter(|(_, spec): &(&Node, TriggerSpec)| {
+        let of = |event: &str| event.strip_prefix("update of ").is_some_and(|list| list.split(", ").any(|c| c == name));
+        let awake = ["origin", "always"].contains(&spec.enabled.as_str());
+        awake && spec.events.split(" or ").any(|event| event == "update" || of(event))
+    });
+    fired.map(|(node, _)| node.address.name().to_owned()).collect()
+}
+
 impl Kind for Trigger {
     fn name(&self) -> &'static str {
         "trigger"

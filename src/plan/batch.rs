@@ -41,9 +41,11 @@ pub fn build(input: &Input) -> Result<Built> {
         built.batches.iter().flat_map(|b| &b.renames).map(|(new, old)| (old.clone(), new.clone())).collect();
     let mut before = input.actual.clone();
     let none = Unmanaged::default();
-    let surroundings = under_new_names(input.surroundings, &renames);
     let mut changed = Vec::new();
+    let mut earlier: Vec<(Address, Address)> = Vec::new();
     for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
+        let so_far = earlier.iter().chain(&batch.renames).map(|(new, old)| (old.clone(), new.clone()));
+        let surroundings = under_new_names(input.surroundings, &so_far.collect::<Vec<_>>());
         let back = Input {
             actual: &after,
             desired: &before,
@@ -51,16 +53,34 @@ pub fn build(input: &Input) -> Result<Built> {
             surroundings: &surroundings,
             major: input.major,
         };
-        match forward_named(&back, &batch.renames) {
-            Ok(undo) => batch.batch.undo = undo.batches.into_iter().map(|b| b.batch).collect(),
+        match way_back(&back, &batch.renames, &earlier) {
+            Ok(undo) => batch.batch.undo = undo,
             Err(error) => batch.batch.no_undo = Some(error.to_string()),
         }
+        earlier.extend(batch.renames.iter().cloned());
         changed.push(changes(&before, &after, &batch.renames));
         before = after;
     }
     changed.pop();
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
     Ok(Built { batches, touched: built.touched, after: before, changed, renames })
+}
+
+/// The way back of a batch that renamed things, from new to old names. What is live is printed under the names that it
+/// had before the plan: so where an `earlier` batch renamed things, these have their old names while it goes back.
+fn way_back(input: &Input, renames: &[(Address, Address)], earlier: &[(Address, Address)]) -> Result<Vec<Batch>> {
+    if earlier.is_empty() || forward_named(input, renames)?.batches.is_empty() {
+        return Ok(forward_named(input, renames)?.batches.into_iter().map(|cut| cut.batch).collect());
+    }
+    let move_back = |model: &Model, (new, old): &(Address, Address)| moved(model, new, old, input.major);
+    let desired = earlier.iter().rev().fold(input.desired.clone(), |model, rename| move_back(&model, rename));
+    let named: Vec<(Address, Address)> = earlier.iter().chain(renames).cloned().collect();
+    let there = forward_named(&Input { desired: &desired, ..*input }, &named)?;
+    let forth: Vec<(Address, Address)> = earlier.iter().rev().map(|(new, old)| (old.clone(), new.clone())).collect();
+    let again = forward_named(&Input { actual: &desired, desired: input.desired, ..*input }, &forth)?;
+    let mut cuts: Vec<Batch> = there.batches.into_iter().map(|cut| cut.batch).collect();
+    cuts.extend(again.batches.into_iter().map(|cut| cut.batch));
+    Ok(cuts)
 }
 
 /// What is known of live things by the names that they have after renames.
@@ -181,6 +201,21 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let mut states: Vec<Model> = Vec::new();
     let mut state = State::default();
     let mut cut = Cut::default();
+    // What has to be committed first asks for nothing else, and comes alone: nothing is granted or taken down before
+    // what keeps it safe.
+    let is_first = |op: &&Op| op.changes.iter().any(|change| change.commit_after);
+    let (ahead, ops): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(is_first);
+    let renamed_too = |op: &&Op| renames.iter().any(|r| op.address.is_within(&r.to));
+    let alone = !ahead.is_empty() && !ahead.iter().any(|op| renamed_too(op));
+    if alone {
+        for op in &ahead {
+            cut.push(verb(op), &op.address, &op.changes, &|_| true, &sizes);
+            state.apply(op, input.actual, input.desired);
+        }
+        states.push(state.model(input.actual));
+        cuts.push(std::mem::take(&mut cut));
+    }
+    let ops = if alone { ops } else { ahead.into_iter().chain(ops).collect() };
     for rename in &renames {
         if let Some(up) = &rename.up {
             cut.push("rename", &rename.to, std::slice::from_ref(up), &|_| true, &sizes);
@@ -189,7 +224,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     }
     let mut pending = false;
     let mut validations = Cut::default();
-    for op in &ops {
+    for op in ops {
         let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
         let ends = now.iter().any(|c| c.commit_after);
         if pending && !ends {

@@ -3,7 +3,7 @@
 use super::{cast, ColumnSpec, Generated, Identity};
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::sequence::{Sequence, SequenceSpec};
-use crate::kinds::{domain, enumeration, facet, foreign_key, row_security};
+use crate::kinds::{domain, enumeration, facet, foreign_key, row_security, trigger};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 use crate::model::{Address, Model, Node};
 use crate::sql::{literal, Ident};
@@ -97,8 +97,15 @@ fn update(node: &Node, expression: &str, filter: &str, scope: &Scope) -> Vec<Cha
     .data();
     let address = table_of(&node.address);
     let live = address.iter().any(|t| scope.has_rows(t));
-    let statement = statement.hazard_if(live, Hazard::BlocksWrites, "every row is updated, in one statement");
-    row_security::lifted(&address, vec![statement], scope)
+    let mut statement = statement.hazard_if(live, Hazard::BlocksWrites, "every row is updated, in one statement");
+    for name in trigger::fired_by_update(&node.address, scope) {
+        let why = format!("trigger {name} fires for every row: it may refuse rows, and change what else is in them");
+        statement = statement.hazard_if(live, Hazard::MayFailOnData, why);
+    }
+    // What it looks up is seen whole too.
+    let read: Vec<Address> =
+        node.needs.iter().filter(|n| n.kind() == "table" && !address.contains(n)).cloned().collect();
+    row_security::lifted(&address, row_security::seen_whole(&read, statement, scope), scope)
 }
 
 fn set_not_null(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Change {

@@ -19,7 +19,11 @@ pub fn text(plan: &Plan, way: Way, color: bool) -> String {
     let database =
         format!("{} (PostgreSQL {}, as {})", line(&target.identity.database), line(&target.server), line(&target.role));
     if plan.is_empty() {
-        let _ = writeln!(out, "{} nothing to do on {database}.", paint.raw(Tone::Good, "In agreement:"));
+        let (tone, words) = match plan.not_checked.is_empty() {
+            true => (Tone::Good, "In agreement:"),
+            false => (Tone::Change, "As far as could be looked at:"),
+        };
+        let _ = writeln!(out, "{} nothing to do on {database}.", paint.raw(tone, words));
     } else {
         let total = plan.batches.len();
         for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
