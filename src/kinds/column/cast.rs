@@ -5,13 +5,14 @@
 
 /// What follows the new type in ALTER COLUMN TYPE: empty where PostgreSQL assigns by itself. Types come as they are
 /// said, each with what stands beneath it if it is a domain.
-pub fn using(column: &str, (old, from): (&str, &str), (new, to): (&str, &str)) -> String {
-    let (Type { name: from, .. }, Type { name: to, array, .. }) = (Type::of(from), Type::of(to));
+pub fn using(column: &str, (old, beneath): (&str, &str), (new, wanted): (&str, &str)) -> String {
+    let (from, to) = (Type::of(beneath), Type::of(wanted));
     let bits = |name: &str| ["bit", "bit varying"].contains(&name);
-    if is_text(to) || (bits(from) && bits(to)) {
+    // A domain becomes what stands beneath it.
+    if (beneath == new && old != new) || is_text(to.name) || (bits(from.name) && bits(to.name)) {
         return String::new();
     }
-    if built_in(old) && built_in(new) && (is_text(from) || array || related(from, to)) {
+    if built_in(beneath) && built_in(new) && (is_text(from.name) || to.array || related(from.name, to.name)) {
         return format!(" USING ({column}::{new})");
     }
     // There may be no cast of its own, as between two enums.
