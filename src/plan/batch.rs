@@ -206,7 +206,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let is_first = |op: &&Op| op.changes.iter().any(|change| change.commit_after);
     let (ahead, ops): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(is_first);
     let renamed_too = |op: &&Op| renames.iter().any(|r| op.address.is_within(&r.to));
-    let alone = !ahead.is_empty() && !ahead.iter().any(|op| renamed_too(op));
+    let alone = !ahead.is_empty() && !ahead.iter().any(renamed_too);
     if alone {
         for op in &ahead {
             cut.push(verb(op), &op.address, &op.changes, &|_| true, &sizes);
