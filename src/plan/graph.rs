@@ -15,7 +15,7 @@
 
 use super::expand::{Fate, Fates};
 use crate::error::{Error, Result};
-use crate::kinds::{self, facet, Change, Kind, Scope};
+use crate::kinds::{self, facet, Change, Hazard, Kind, Scope};
 use crate::model::{Address, Node};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
@@ -166,6 +166,9 @@ fn create<'a>(
     for (child, _) in &riders {
         changes.extend(facet::create(kinds::kind_of(&child.address), child, scope));
     }
+    if let (Some(Fate::Replace { old, .. }), Some(change)) = (fates.get(address), changes.last_mut()) {
+        change.hazards.extend(widened(kind, old, new, scope));
+    }
     let riders: Vec<Address> = riders.iter().map(|(child, _)| child.address.clone()).collect();
     for late in riders.iter().chain([address]).filter(|a| apart.early.contains(a)) {
         if let Some(full) = scope.desired.get(late) {
@@ -173,6 +176,12 @@ fn create<'a>(
         }
     }
     ops.push(Op { riders, ..op(address, Verb::Create, changes, None, Some(new)) });
+}
+
+/// What somebody may do with the new thing that nobody could with the old one in whose place it comes.
+fn widened(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<(Hazard, String)> {
+    let hazards = facet::alter(kind, old, new, scope).into_iter().flat_map(|change| change.hazards);
+    hazards.filter(|(hazard, _)| *hazard == Hazard::AccessWidened).collect()
 }
 
 /// What was created in its early form becomes whole.
