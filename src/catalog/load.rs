@@ -318,7 +318,7 @@ async fn rows_of(
             }
             Err(error) => {
                 session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
-                unchecked.push(format!("{}: {}", row.address, Error::from(error)));
+                unchecked.push(format!("{}: {}", row.address, Error::from(error).message()));
             }
         }
     }

@@ -142,7 +142,7 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
                     });
                 }
             }
-            Err(error) => not_checked.push(format!("{address}: {}", Error::from(error))),
+            Err(error) => not_checked.push(format!("{address}: {}", Error::from(error).message())),
         }
         session.client.batch_execute("ROLLBACK TO pgplumb_question").await?;
     }

@@ -167,20 +167,34 @@ impl Reader<'_> {
     }
 
     fn hold_of_operator(&self, node: &Node, of: &AExpr) -> Hold {
-        let differs = operator(of) == "<>"
+        // A range holds the rows of many.
+        let loose = ["<>", "<", "<=", ">", ">="].contains(&operator(of))
             || matches!(
                 of.kind(),
-                AExprKind::AexprDistinct | AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym
+                AExprKind::AexprDistinct
+                    | AExprKind::AexprNotBetween
+                    | AExprKind::AexprNotBetweenSym
+                    | AExprKind::AexprBetween
+                    | AExprKind::AexprBetweenSym
             );
-        if differs {
+        if loose {
             return Hold::Free;
         }
         if let (Some(left), Some(right)) = (&of.lexpr, &of.rexpr) {
-            if shape(left) == shape(right) {
+            if shape(left) == shape(right) || self.compares_with_itself(left, right) {
                 return Hold::Free;
             }
         }
         self.by_mention(node)
+    }
+
+    /// Whether both sides are made of what stands in the row: its column on both, or another column of it.
+    fn compares_with_itself(&self, left: &Node, right: &Node) -> bool {
+        let sides = [left, right].map(|side| serde_json::to_value(side).unwrap_or(Value::Null));
+        let own = |side: &Value| self.mention(side, false, false) == Mention::Own && !has_select(side);
+        let is_column = |node: &Node| matches!(node.node, Some(NodeEnum::ColumnRef(_)));
+        let [a, b] = &sides;
+        (own(a) && own(b)) || (own(a) && is_column(right)) || (own(b) && is_column(left))
     }
 
     fn hold_of_not(&self, node: &Node) -> Hold {
@@ -253,6 +267,14 @@ impl Reader<'_> {
             (true, false) if last.is_some() => Mention::Other,
             _ => Mention::None,
         }
+    }
+}
+
+fn has_select(tree: &Value) -> bool {
+    match tree {
+        Value::Object(map) => map.contains_key("SubLink") || map.values().any(has_select),
+        Value::Array(values) => values.iter().any(has_select),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -343,6 +365,13 @@ mod tests {
             ("tenant_id is not null", &[Free]),
             ("tenant_id = tenant_id", &[Free]),
             ("tenant_id <> t()", &[Free]),
+            ("tenant_id >= 0", &[Free]),
+            ("tenant_id between 0 and 9", &[Free]),
+            ("tenant_id = coalesce(t(), tenant_id)", &[Free]),
+            ("coalesce(t(), orders.tenant_id) = tenant_id", &[Free]),
+            ("tenant_id = owner_id", &[Free]),
+            ("tenant_id = (select m.tenant_id from members m where m.tenant_id = orders.tenant_id)", &[Holds]),
+            ("tenant_id::text = current_setting('app.tenant')", &[Holds]),
             ("not (tenant_id is distinct from t())", &[Holds]),
             ("not (tenant_id = t())", &[Free]),
             ("(tenant_id = t()) is not false", &[Free]),
