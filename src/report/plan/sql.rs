@@ -50,7 +50,7 @@ pub fn text(plan: &Plan, way: Way) -> String {
     for (n, (batch, steps)) in numbered(plan).into_iter().enumerate() {
         let within = !batch.outside_transaction();
         let _ = writeln!(out, "\n-- {}", title(batch, n, total));
-        out.push_str(if within { "BEGIN;\n" } else { "" });
+        out.push_str(if within { "BEGIN;\nSET CONSTRAINTS ALL IMMEDIATE;\n" } else { "" });
         for lock in &batch.locks {
             let _ = writeln!(out, "{};", lock.sql());
         }
