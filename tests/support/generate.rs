@@ -35,6 +35,7 @@ mod write_table;
 pub use mutate::{mutate, mutate_by, sorts};
 pub use random::random;
 pub use reference::{references, Reference};
+pub use repair::portable;
 pub use schema::Schema;
 pub use shrink::{shrink, shrink_pair};
 pub use write::{rows, sql};

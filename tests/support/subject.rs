@@ -1,7 +1,7 @@
 //! Databases that agree with their declarations: what is compared when nothing, or one thing, may differ.
 
 use super::database::Database;
-use super::generate::{random, rows, sql, Rng};
+use super::generate::{portable, random, rows, sql, Rng};
 use super::server::Server;
 use pgplumb::catalog::connect::Target;
 use pgplumb::compile::Place;
@@ -42,7 +42,7 @@ pub fn all<'a>(server: &'a Server, work: &Path) -> Vec<Subject<'a>> {
 
 /// A random schema with rows.
 pub fn generated<'a>(server: &'a Server, work: &Path, seed: u64) -> Subject<'a> {
-    let schema = random(&mut Rng::new(seed), server.major, 4);
+    let schema = portable(random(&mut Rng::new(seed), server.major, 4));
     adopted(server, work, &format!("generated_{seed}"), &sql(&schema, server.major), &rows(&schema))
 }
 

@@ -26,6 +26,13 @@ pub fn repair(schema: &mut Schema) {
     }
 }
 
+/// The same without its extension, for servers of other majors.
+pub fn portable(mut schema: Schema) -> Schema {
+    schema.extension = None;
+    repair(&mut schema);
+    schema
+}
+
 /// What there is.
 struct Has {
     functions: BTreeSet<String>,
