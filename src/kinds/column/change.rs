@@ -52,7 +52,7 @@ pub fn create(node: &Node, spec: &ColumnSpec, scope: &Scope) -> Vec<Change> {
             let rewrites = live
                 && !is_virtual
                 && (stored || spec.identity.is_some() || checked || default.is_some_and(|d| may_be_volatile(d)));
-            let empty = spec.not_null && spec.default.is_none() && spec.identity.is_none() && spec.generated.is_none();
+            let empty = spec.not_null && default.is_none() && spec.identity.is_none() && spec.generated.is_none();
             let definition = spec.definition(!spec.not_null_not_valid);
             changes.push(rewriting(add(&definition), rewrites).hazard_if(
                 live && empty && !spec.not_null_not_valid,
@@ -493,7 +493,9 @@ pub fn preflight(node: &Node, old: Option<&ColumnSpec>, new: &ColumnSpec, scope:
     let mut questions = Vec::new();
     match old {
         None => {
-            let empty = new.default.is_none() && new.identity.is_none() && new.generated.is_none();
+            // A domain may bring a default.
+            let given = domain::beneath(node, &new.ty, scope).iter().any(|d| d.default.is_some());
+            let empty = !given && new.default.is_none() && new.identity.is_none() && new.generated.is_none();
             if new.not_null && !new.not_null_not_valid && empty && !filled {
                 let refused = "exist already and would have no value: declare a `backfill` or a default".into();
                 questions.push(Question { sql: ask("true"), refused });
