@@ -123,7 +123,10 @@ pub async fn as_planned(plan: &Plan, session: &Session) -> Result<()> {
                 .push(format!("owner or grants of {address} are others: see what the role {} may grant", session.role));
         }
     }
-    stale(changed)
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(changed.join("; ")))
 }
 
 /// What is not as the plan left it.

@@ -48,11 +48,14 @@ pub struct Entry {
     pub message: Option<String>,
 }
 
+async fn is_there(session: &Session) -> Result<bool> {
+    let there = "select to_regclass('pgplumb.run') is not null";
+    Ok(session.client.query_one(there, &[]).await?.try_get(0)?)
+}
+
 /// Makes the journal if it is not there.
 pub async fn prepare(session: &Session) -> Result<()> {
-    let there: Option<String> =
-        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
-    if there.is_some() {
+    if is_there(session).await? {
         return Ok(());
     }
     // A schema that somebody made for the role needs no CREATE on the database.
@@ -118,9 +121,7 @@ pub async fn finish(session: &Session, id: i64, failure: Option<&str>) -> Result
 
 /// How many batches of a plan are committed and not taken back: what the last run of it says.
 pub async fn position(session: &Session, seal: &str) -> Result<usize> {
-    let there: Option<String> =
-        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
-    if there.is_none() {
+    if !is_there(session).await? {
         return Ok(0);
     }
     let last = session
@@ -153,9 +154,7 @@ pub async fn position(session: &Session, seal: &str) -> Result<usize> {
 
 /// How many batches of its way back are committed, where that stopped half way.
 pub async fn halfway_back(session: &Session, seal: &str) -> Result<Option<usize>> {
-    let there: Option<String> =
-        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
-    if there.is_none() {
+    if !is_there(session).await? {
         return Ok(None);
     }
     let last = "select batches_done from (select * from pgplumb.run where seal = $1 order by id desc limit 1) l
@@ -166,9 +165,7 @@ pub async fn halfway_back(session: &Session, seal: &str) -> Result<Option<usize>
 
 /// All entries, the newest first; none where there is no journal.
 pub async fn entries(session: &Session, limit: i64) -> Result<Vec<Entry>> {
-    let there: Option<String> =
-        session.client.query_one("select to_regclass('pgplumb.run')::text", &[]).await?.try_get(0)?;
-    if there.is_none() {
+    if !is_there(session).await? {
         return Ok(Vec::new());
     }
     let rows = session

@@ -154,7 +154,6 @@ pub async fn sight(session: &Session, asked: &[Foreign], theirs: &dyn Fn(&str, &
         let form = Written::Map(vec![("schema".into(), Written::Text(row.try_get(1)?))]);
         sighting.outlines.push(Outline { section: "extensions", key: row.try_get(0)?, form });
     }
-    sighting.outlines.extend(stand_ins(session, &wanted).await?);
     for (sort, oids) in wanted {
         let oids: Vec<u32> = oids.into_iter().collect();
         sighting.outlines.extend(sort.read(session, &oids).await?);
@@ -255,8 +254,9 @@ impl Sort {
             Self::Routine => routines(session, oids).await,
             Self::Sequence => typed(session, "sequences", SEQUENCES, oids).await,
             Self::Domain => typed(session, "domains", DOMAINS, oids).await,
-            // Those are read together.
-            Self::Collation | Self::Configuration | Self::Operator | Self::Aggregate | Self::Range => Ok(Vec::new()),
+            Self::Collation | Self::Configuration | Self::Operator | Self::Aggregate | Self::Range => {
+                stand_ins(session, self, oids).await
+            }
             Self::Enum => {
                 let rows = session.client.query(ENUMS, &[&oids]).await?;
                 let outline = |row: &tokio_postgres::Row| {
@@ -269,11 +269,10 @@ impl Sort {
 }
 
 /// What no kind describes.
-async fn stand_ins(session: &Session, wanted: &BTreeMap<Sort, BTreeSet<u32>>) -> Result<Vec<Outline>> {
-    let of = |sort: Sort| wanted.get(&sort).into_iter().flatten().copied().collect::<Vec<u32>>();
-    let [collations, configurations, operators, aggregates, ranges] =
-        [Sort::Collation, Sort::Configuration, Sort::Operator, Sort::Aggregate, Sort::Range].map(of);
-    let parameters: [&(dyn ToSql + Sync); 5] = [&collations, &configurations, &operators, &aggregates, &ranges];
+async fn stand_ins(session: &Session, sort: Sort, oids: &[u32]) -> Result<Vec<Outline>> {
+    let of = |of: Sort| if of == sort { oids } else { &[] };
+    let of_each = [Sort::Collation, Sort::Configuration, Sort::Operator, Sort::Aggregate, Sort::Range].map(of);
+    let parameters = of_each.each_ref().map(|oids| oids as &(dyn ToSql + Sync));
     let rows = session.client.query(include_str!("stand_ins.sql"), &parameters).await?;
     let outline = |row: &tokio_postgres::Row| {
         let text = |at: usize| -> Result<Written> { Ok(Written::Text(row.try_get(at)?)) };

@@ -125,8 +125,8 @@ async fn old_names(
     let mut undone: Vec<(Address, Address)> = Vec::new();
     for renames in [following, declared] {
         for rename in renames {
-            session.client.batch_execute("SAVEPOINT rename").await?;
             let Some(up) = &rename.up else { continue };
+            session.client.batch_execute("SAVEPOINT rename").await?;
             // A follower may not be there under that name any more: then there is nothing to learn.
             if session.client.batch_execute(&up.sql).await.is_ok() {
                 undone.push((rename.to, rename.from));

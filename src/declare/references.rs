@@ -182,7 +182,7 @@ pub fn resolve(
         for reference in in_body(draft) {
             search.note_in_text(&reference, &home, &draft.pos, &[&own, &others]);
         }
-        // So is the table whose column it belongs to, as for a sequence.
+        // A sequence names the table whose column it falls with, though no fragment says so.
         for column in needs.iter().filter(|need| need.kind() == "column") {
             let table = column.thing();
             let reference = Reference {

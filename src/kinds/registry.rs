@@ -6,7 +6,7 @@ use crate::model::{Address, Node};
 /// All kinds.
 pub const KINDS: &[&dyn Kind] = &[
     &super::schema::Schema,
-    // Others' collations and operators are there before all that may use them; what is over their tables comes late.
+    // Others' collations and operators come before all that may use them; what such a thing needs comes before it.
     &super::stand_in::StandIn,
     &super::extension::Extension,
     &super::enumeration::Enum,

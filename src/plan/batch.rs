@@ -5,7 +5,7 @@ use super::file::{Batch, HazardNote, Step};
 use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
-use super::rename::{moved, rename, renames, under_old_names, Rename};
+use super::rename::{again, moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::{facet, Change, Hazard, Lock, Scope};
@@ -69,8 +69,9 @@ pub fn build(input: &Input) -> Result<Built> {
 /// The way back of a batch that renamed things, from new to old names. What is live is printed under the names that it
 /// had before the plan: so where an `earlier` batch renamed things, these have their old names while it goes back.
 fn way_back(input: &Input, renames: &[(Address, Address)], earlier: &[(Address, Address)]) -> Result<Vec<Batch>> {
-    if earlier.is_empty() || forward_named(input, renames)?.batches.is_empty() {
-        return Ok(forward_named(input, renames)?.batches.into_iter().map(|cut| cut.batch).collect());
+    let direct = forward_named(input, renames)?;
+    if earlier.is_empty() || direct.batches.is_empty() {
+        return Ok(direct.batches.into_iter().map(|cut| cut.batch).collect());
     }
     let move_back = |model: &Model, (new, old): &(Address, Address)| moved(model, new, old, input.major);
     let desired = earlier.iter().rev().fold(input.desired.clone(), |model, rename| move_back(&model, rename));
@@ -78,9 +79,7 @@ fn way_back(input: &Input, renames: &[(Address, Address)], earlier: &[(Address, 
     let there = forward_named(&Input { desired: &desired, ..*input }, &named)?;
     let forth: Vec<(Address, Address)> = earlier.iter().rev().map(|(new, old)| (old.clone(), new.clone())).collect();
     let again = forward_named(&Input { actual: &desired, desired: input.desired, ..*input }, &forth)?;
-    let mut cuts: Vec<Batch> = there.batches.into_iter().map(|cut| cut.batch).collect();
-    cuts.extend(again.batches.into_iter().map(|cut| cut.batch));
-    Ok(cuts)
+    Ok(there.batches.into_iter().chain(again.batches).map(|cut| cut.batch).collect())
 }
 
 /// What is known of live things by the names that they have after renames.
@@ -137,6 +136,16 @@ impl Cut {
         held::add(&mut self.locks, locks);
     }
 
+    /// Adds renames; PostgreSQL carries some along.
+    fn rename(&mut self, renames: &[Rename], sizes: &dyn Fn(&Address) -> u64) {
+        for Rename { from, to, up } in renames {
+            if let Some(up) = up {
+                self.push("rename", to, std::slice::from_ref(up), &|_| true, sizes);
+            }
+            self.renames.push((to.clone(), from.clone()));
+        }
+    }
+
     /// Writes down the locks on tables, under the names that they have before this batch.
     fn seal_locks(&mut self) {
         let back = |address: &Address| self.renames.iter().fold(address.clone(), |at, (new, old)| at.moved(new, old));
@@ -167,7 +176,7 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
     let mut model = input.actual.clone();
     let mut renames = Vec::new();
     for (from, to) in named.iter().rev() {
-        if let Some(done) = rename(&model, from, to) {
+        if let Some(done) = again(&model, from, to) {
             renames.push(done);
             model = moved(&model, from, to, input.major);
         }
@@ -201,38 +210,30 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
     let mut states: Vec<Model> = Vec::new();
     let mut state = State::default();
     let mut cut = Cut::default();
-    // What has to be committed first asks for nothing else, and comes alone: nothing is granted or taken down before
-    // what keeps it safe.
+    // What has to be committed first comes alone, or with the renames if it is renamed itself: nothing is granted or taken
+    // down before what keeps it safe.
     let is_first = |op: &&Op| op.changes.iter().any(|change| change.commit_after);
-    let (ahead, ops): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(is_first);
+    let (first, rest): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(is_first);
     let renamed_too = |op: &&Op| renames.iter().any(|r| op.address.is_within(&r.to));
-    let alone = !ahead.is_empty() && !ahead.iter().any(renamed_too);
-    if alone {
-        for op in &ahead {
-            cut.push(verb(op), &op.address, &op.changes, &|_| true, &sizes);
-            state.apply(op, input.actual, input.desired);
+    let alone = !first.is_empty() && !first.iter().any(renamed_too);
+    if !alone {
+        cut.rename(&renames, &sizes);
+    }
+    if !first.is_empty() {
+        let found = if alone { input.actual } else { renamed };
+        for op in first {
+            cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &sizes);
+            state.apply(op, found, input.desired);
         }
-        states.push(state.model(input.actual));
+        states.push(state.model(found));
         cuts.push(std::mem::take(&mut cut));
     }
-    let ops = if alone { ops } else { ahead.into_iter().chain(ops).collect() };
-    for rename in &renames {
-        if let Some(up) = &rename.up {
-            cut.push("rename", &rename.to, std::slice::from_ref(up), &|_| true, &sizes);
-        }
-        cut.renames.push((rename.to.clone(), rename.from.clone()));
+    if alone {
+        cut.rename(&renames, &sizes);
     }
-    let mut pending = false;
     let mut validations = Cut::default();
-    for op in ops {
+    for op in rest {
         let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
-        let ends = now.iter().any(|c| c.commit_after);
-        if pending && !ends {
-            states.push(state.model(renamed));
-            cuts.push(std::mem::take(&mut cut));
-            pending = false;
-        }
-        pending |= ends;
         let live = |address: &Address| renamed.get(address).is_some() && !state.gone.contains(address);
         if !now.is_empty() {
             cut.push(verb(op), &op.address, &now, &live, &sizes);

@@ -42,14 +42,19 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Renam
     (renames, model)
 }
 
-/// The rename from one address to another; None if there is nothing, or nothing that can be renamed.
-pub fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
-    let node = model.get(from)?;
-    let up = match kinds::routine::same_shape(from, to) {
-        true => None,
-        false => Some(kinds::kind_of(from).rename(node, to.name())?),
-    };
-    Some(Rename { from: from.clone(), to: to.clone(), up })
+/// The rename from one address to another; None if there is nothing, nothing that can be renamed, or a routine that has
+/// the same name with other arguments.
+fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
+    let node = model.get(from).filter(|_| !kinds::routine::same_shape(from, to))?;
+    let up = kinds::kind_of(from).rename(node, to.name())?;
+    Some(Rename { from: from.clone(), to: to.clone(), up: Some(up) })
+}
+
+/// One of those that [`renames`] found, the other way round.
+pub fn again(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
+    let carried = || Rename { from: from.clone(), to: to.clone(), up: None };
+    rename(model, from, to)
+        .or_else(|| (model.get(from).is_some() && kinds::routine::same_shape(from, to)).then(carried))
 }
 
 /// Routines over a type that got another name: that is in their addresses, and PostgreSQL has it there by itself.
@@ -149,8 +154,7 @@ pub fn backwards(model: &Model) -> (Vec<Rename>, Vec<Rename>) {
                 && name != other.address.name()
                 && other.hints.as_ref().is_none_or(|h| h.was.is_none())
             {
-                let renamed = rename(model, &other.address, &other.address.renamed(&name));
-                following.extend(renamed.filter(|rename| rename.up.is_some()));
+                following.extend(rename(model, &other.address, &other.address.renamed(&name)));
             }
         }
     }

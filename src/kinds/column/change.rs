@@ -235,13 +235,14 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         let from = if cast::built_in(ty) { domain::base_of(&old.ty, scope.actual) } else { old.ty.clone() };
         let rewrites = live && !cast::stays_as_it_is(&from, ty);
         let refuses = rewrites && !holds_all_values(node, old, new);
-        let change = rewriting(retype(node, new, old, scope), rewrites).hazard_if(
+        let mut change = rewriting(retype(node, new, old, scope), rewrites).hazard_if(
             refuses,
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
         );
-        let tested =
-            if foreign_key::partners(&node.address, scope).is_empty() { Vec::new() } else { change.on.clone() };
+        let partners = foreign_key::partners(&node.address, scope);
+        change.on.extend(partners.iter().cloned());
+        let tested = if partners.is_empty() { Vec::new() } else { change.on.clone() };
         changes.extend(row_security::seen_whole(&tested, change, scope));
     }
     if let Some(sequence) = &unserial {
@@ -340,7 +341,6 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
     if kept && convert.is_some() {
         change = change.one_way("what `convert` made of the old values does not turn into them again");
     }
-    change.on.extend(foreign_key::partners(&node.address, scope));
     change
 }
 
