@@ -77,8 +77,10 @@ fn changed(a: &Schema, b: &Schema, table: &Table, rng: &mut Rng) -> Option<Refer
     }
     let column = rng.pick_where(&table.columns, free)?;
     // The row is made in scratch too, where it needs all that must not be null.
-    let needed =
-        |other: &&Column| other.not_null && other.plain() && !key.contains(&other.name) && other.name != column.name;
+    let needed = |other: &&Column| {
+        let held = other.not_null || never_null(&other.kind, b);
+        held && other.plain() && !key.contains(&other.name) && other.name != column.name
+    };
     let mut others = Vec::new();
     for other in table.columns.iter().filter(needed) {
         let kept = before.column(&other.name).is_some_and(|old| old.kind == other.kind);
@@ -89,6 +91,16 @@ fn changed(a: &Schema, b: &Schema, table: &Table, rng: &mut Rng) -> Option<Refer
     }
     others.push((column.name.clone(), value(b, &column.kind, 2)));
     Some(Reference { table: table.name.clone(), key: keys, others })
+}
+
+/// Whether it is a domain that takes no NULL.
+fn never_null(kind: &Type, schema: &Schema) -> bool {
+    match kind {
+        Type::Domain(name) => {
+            schema.domain(name).is_some_and(|domain| domain.not_null || never_null(&domain.base, schema))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a value of it is one literal; None of a type that is not there.
