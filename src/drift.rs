@@ -154,10 +154,12 @@ impl Drift {
         }
         // Parents stand in the model beside their children.
         let all = desired.nodes().iter().chain(actual.nodes()).map(|n| &n.address);
-        let things: BTreeSet<Address> = all.filter(|a| a.segments().count() <= 2).cloned().collect();
+        let mut things: Vec<Address> = all.filter(|a| a.is_thing()).cloned().collect();
+        things.sort();
+        things.dedup();
         let notes = Notes { undeclared_grants: undeclared_grants(actual, desired, major), ..Notes::default() };
         let undecided = Vec::new();
-        Self { differences, undecided, things: things.into_iter().collect(), compared: desired.nodes().len(), notes }
+        Self { differences, undecided, things, compared: desired.nodes().len(), notes }
     }
 
     /// Whether nothing differs in what could be compared.

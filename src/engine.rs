@@ -55,7 +55,7 @@ pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, 
         let live = live(session, &wanted(&desired), false).await?;
         return Ok((desired, live));
     };
-    let wanted = wanted_of(&lock.some(major, &["/row ", "extension "])?, &lock.header.settings);
+    let wanted = wanted_of(&lock.of_kinds(major, &["row", "extension"])?, &lock.header.settings);
     let reading = tokio::task::spawn_blocking(move || from_lock(&lock, major, false));
     let live = live(session, &wanted, false).await?;
     let desired = reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))??;
@@ -121,7 +121,6 @@ fn wanted_of(nodes: &[Node], settings: &LockedSettings) -> Wanted {
 /// The transaction stays open: the session's owner releases it.
 pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live> {
     let mut loaded = catalog::load(session, wanted).await?;
-    let unmodelled = catalog::unmodelled(session, &wanted.schemas).await?;
     let (unmanaged, surroundings) = if deep {
         (
             catalog::dependencies(session, &mut loaded, &wanted.schemas).await?,
@@ -130,7 +129,7 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     } else {
         (Unmanaged::default(), Surroundings::default())
     };
-    let catalog::Loaded { model, unchecked, foreign_grants, astray, .. } = loaded;
+    let catalog::Loaded { model, unchecked, foreign_grants, unmodelled, astray, .. } = loaded;
     Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray })
 }
 

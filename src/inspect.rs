@@ -51,9 +51,8 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
     let mut loaded = catalog::load(session, &wanted).await?;
     let unmanaged = catalog::dependencies(session, &mut loaded, &schemas).await?;
-    let unmodelled = catalog::unmodelled(session, &schemas).await?;
     session.release().await?;
-    let mut notes: Vec<String> = unmodelled.into_iter().map(|thing| thing.what).collect();
+    let mut notes: Vec<String> = loaded.unmodelled.iter().map(|thing| thing.what.clone()).collect();
     let foreign = loaded.foreign_grants.iter();
     notes.extend(
         foreign.map(|(address, grant)| {

@@ -1,18 +1,19 @@
-//! Reads what is managed from a live database into a model: one query per kind, never one per table.
+//! Reads what is managed from a live database into a model: one query per kind, never one per table. Rows are read
+//! while the server finds the next.
 //!
 //! Parents come before children in the registry, so that each row finds its parent's address by OID.
 //! OIDs stay in here and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
+use super::fetch::{fetch, Query};
 use super::session::{for_major, Session};
+use super::surroundings::Unmodelled;
 use crate::error::{Error, Result};
-use crate::kinds::{self, facet, Catalog, Facet, Kind};
+use crate::kinds::{self, facet, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
-use futures_util::TryStreamExt;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
 
 /// What is to be read.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub unchecked: Vec<String>,
     /// Grants that somebody other than the owner made: reported, never touched.
     pub foreign_grants: Vec<(Address, ForeignGrant)>,
+    /// What no kind models: it is never touched. Empty where it was read amid changes.
+    pub unmodelled: Vec<Unmodelled>,
     /// What rests on something that is not managed; filled in with the dependencies.
     pub astray: BTreeSet<Address>,
 }
@@ -53,7 +56,7 @@ pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.snapshot().await?;
-        match read(session, wanted).await {
+        match read(session, wanted, true).await {
             Ok(loaded) => return Ok(loaded),
             Err(Failure::Vanished(_)) if attempt < ATTEMPTS => {
                 session.release().await?;
@@ -70,7 +73,7 @@ pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.client.batch_execute("SAVEPOINT pgplumb_read").await?;
-        match read(session, wanted).await {
+        match read(session, wanted, false).await {
             Ok(loaded) => {
                 session.client.batch_execute("RELEASE pgplumb_read").await?;
                 return Ok(loaded);
@@ -115,25 +118,50 @@ impl From<Error> for Failure {
     }
 }
 
-async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded, Failure> {
+const OPERATOR_CLASSES: &str = "\
+select o.oid, quote_ident(n.nspname) || '.' || quote_ident(o.opcname), o.opcmethod, o.opcintype, o.opcdefault,
+       t.typtype = 'p' or t.typispreferred
+from pg_opclass o
+join pg_namespace n on n.oid = o.opcnamespace
+join pg_type t on t.oid = o.opcintype";
+
+const COLLATIONS: &str = "\
+select co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname)
+from pg_collation co join pg_namespace n on n.oid = co.collnamespace";
+
+const COMMENTS: &str = "\
+select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
+
+/// Columns of what no kind reads and foreign keys refer to.
+const ELSEWHERE: &str = "\
+select attrelid, attrelid, attnum::int4, null, null, attname::text, atttypid, attcollation from pg_attribute
+where attnum > 0 and attrelid in (
+  select k.confrelid from pg_constraint k
+  join pg_class r on r.oid = k.confrelid
+  where k.contype = 'f' and (r.relnamespace <> all ($1) or r.relkind <> 'r'))";
+
+/// What is read of all that there is, with the OIDs of the owned schemas.
+enum Part {
+    Columns,
+    Kind(&'static dyn Kind, Catalog),
+    Comments,
+    Unmodelled,
+}
+
+/// In the order in which the rows are needed. `whole`: also what no kind models.
+fn parts(whole: bool) -> impl Iterator<Item = Part> {
+    let kinds = kinds::KINDS.iter().filter_map(|kind| Some(Part::Kind(*kind, kind.catalog()?)));
+    std::iter::once(Part::Columns).chain(kinds).chain([Part::Comments]).chain(whole.then_some(Part::Unmodelled))
+}
+
+/// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
+async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::Result<Loaded, Failure> {
     let client = &session.client;
     let rows = client
         .query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas])
         .await?;
     let schemas: Vec<u32> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-    let mut reader = Reader {
-        wanted,
-        major: session.major,
-        roles: HashMap::new(),
-        members: HashMap::new(),
-        extensions: HashMap::new(),
-        classes: HashMap::new(),
-        nodes: Vec::new(),
-        ids: FxHashMap::default(),
-        foreign_grants: Vec::new(),
-        usual: FxHashMap::default(),
-        hidden: HashSet::new(),
-    };
+    let mut reader = Reader { wanted: wanted.clone(), major: session.major, ..Reader::default() };
     for row in client.query("select oid, rolname::text from pg_roles", &[]).await? {
         reader.roles.insert(row.try_get(0)?, row.try_get(1)?);
     }
@@ -150,37 +178,58 @@ async fn read(session: &Session, wanted: &Wanted) -> std::result::Result<Loaded,
         let address = Address::root("extension", row.try_get(2)?);
         reader.members.insert((row.try_get(0)?, row.try_get(1)?), address);
     }
-    for kind in kinds::KINDS {
-        let Some(catalog) = kind.catalog() else { continue };
-        let query = for_major(catalog.query, session.major);
-        let parameters: [&(dyn ToSql + Sync); 1] = [&schemas];
-        let stream = client.query_raw(&query, parameters).await?;
-        futures_util::pin_mut!(stream);
-        while let Some(row) = stream.try_next().await? {
+    for row in client.query(OPERATOR_CLASSES, &[]).await? {
+        let class = OperatorClass {
+            name: row.try_get(1)?,
+            method: row.try_get(2)?,
+            input: row.try_get(3)?,
+            default: row.try_get(4)?,
+            general: row.try_get(5)?,
+        };
+        reader.known.add_operator_class(row.try_get(0)?, class);
+    }
+    for row in client.query(COLLATIONS, &[]).await? {
+        reader.known.collations.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    let text = |part: &Part| match part {
+        Part::Columns => ELSEWHERE.to_owned(),
+        Part::Kind(_, catalog) => for_major(catalog.query, session.major),
+        Part::Comments => COMMENTS.to_owned(),
+        Part::Unmodelled => include_str!("unmodelled.sql").to_owned(),
+    };
+    let parts: Vec<Part> = parts(whole).collect();
+    let opens = |part: &Part| matches!(part, Part::Kind(kind, _) if kind.opens_relations());
+    let query = |part| Query { sql: text(part), opens_relations: opens(part) };
+    let queries: Vec<Query> = parts.iter().map(query).collect();
+    let (sender, receiver) = std::sync::mpsc::channel::<(usize, Vec<tokio_postgres::Row>)>();
+    let reading = tokio::task::spawn_blocking(move || {
+        for (which, rows) in receiver {
             // What is dropped meanwhile prints as NULL.
-            reader.row(*kind, &catalog, &row).map_err(Failure::Vanished)?;
+            rows.iter().try_for_each(|row| reader.part(&parts[which], row)).map_err(Failure::Vanished)?;
         }
-    }
-    let comments = "select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
-    let mut found = HashMap::new();
-    for row in client.query(comments, &[&schemas]).await? {
-        let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let text: String = row.try_get(3)?;
-        found.insert((class, oid, sub), text);
-    }
-    reader.comments(&found);
+        reader.comment();
+        Ok::<_, Failure>(reader)
+    });
+    // Nobody takes them where a row could not be read: that is said below.
+    fetch(session, whole, &queries, &schemas, &mut |which, rows| drop(sender.send((which, rows)))).await?;
+    drop(sender);
+    let mut reader = reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))??;
     let unchecked = rows_of(session, wanted, &mut reader).await?;
-    let Reader { nodes, ids, members, foreign_grants, .. } = reader;
-    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants, astray: BTreeSet::new() })
+    let Reader { nodes, ids, members, foreign_grants, mut unmodelled, .. } = reader;
+    unmodelled.sort();
+    let astray = BTreeSet::new();
+    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants, unmodelled, astray })
 }
 
-struct Reader<'a> {
-    wanted: &'a Wanted,
+#[derive(Default)]
+struct Reader {
+    wanted: Wanted,
     major: u32,
     roles: HashMap<u32, String>,
     members: HashMap<(u32, u32), Address>,
     extensions: HashMap<u32, Address>,
     classes: HashMap<String, u32>,
+    known: Known,
     nodes: Vec<Node>,
     ids: FxHashMap<Id, Address>,
     foreign_grants: Vec<(Address, ForeignGrant)>,
@@ -188,12 +237,39 @@ struct Reader<'a> {
     usual: FxHashMap<&'static str, Option<Grants>>,
     /// Positions in `nodes` of things whose comment is not theirs to say.
     hidden: HashSet<usize>,
+    /// Texts by catalog, OID and number.
+    comments: HashMap<(u32, u32, i32), String>,
+    unmodelled: Vec<Unmodelled>,
 }
 
-impl Reader<'_> {
+impl Reader {
+    fn part(&mut self, part: &Part, row: &tokio_postgres::Row) -> Result<()> {
+        match part {
+            Part::Columns => self.column(row, Catalog::FIRST)?,
+            Part::Kind(kind, catalog) => self.row(*kind, catalog, row)?,
+            Part::Comments => {
+                self.comments.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?);
+            }
+            Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
+        }
+        Ok(())
+    }
+
+    /// Notes the column of a row that has its name, type and collation at `at`.
+    fn column(&mut self, row: &tokio_postgres::Row, at: usize) -> Result<()> {
+        let number: i32 = row.try_get(2)?;
+        let name: &str = row.try_get(at)?;
+        let column = KnownColumn { name: name.into(), base: row.try_get(at + 1)?, collation: row.try_get(at + 2)? };
+        self.known.add_column(row.try_get(0)?, number.try_into().unwrap_or(0), column);
+        Ok(())
+    }
+
     fn row(&mut self, kind: &dyn Kind, catalog: &Catalog, row: &tokio_postgres::Row) -> Result<()> {
         let (oid, parent_oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let class = self.classes.get(catalog.class).copied().unwrap_or_default();
+        if sub > 0 {
+            self.column(row, Catalog::FIRST)?;
+        }
         if sub == 0 && self.members.contains_key(&(class, oid)) {
             return Ok(());
         }
@@ -204,6 +280,7 @@ impl Reader<'_> {
                 None => return Ok(()),
             },
         };
+        let row = &Row { row, known: &self.known };
         let found = kind.read(row, parent.as_ref())?;
         let address = match &parent {
             Some(parent) => parent.child(kind.name(), &found.name),
@@ -222,7 +299,7 @@ impl Reader<'_> {
         let owner: Option<u32> = row.try_get(3)?;
         let owner = owner.filter(|_| has_owner || acl.is_some());
         let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
-        if let (Some(acl), Some(grantable)) = (acl, kind.grantable(&node, self.major)) {
+        if let Some((acl, grantable)) = acl.and_then(|acl| Some((acl, kind.grantable(&node, self.major)?))) {
             let (grants, foreign) = facet::read_acl(Some(acl), owner.as_deref().unwrap_or_default(), &grantable);
             self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
             node.grants = Some(Box::new(grants));
@@ -252,7 +329,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn comments(&mut self, found: &HashMap<(u32, u32, i32), String>) {
+    /// Gives the comments to what they are of.
+    fn comment(&mut self) {
+        let found = std::mem::take(&mut self.comments);
         if found.is_empty() {
             return;
         }
@@ -276,11 +355,7 @@ impl Reader<'_> {
 }
 
 /// Reads the declared reference rows. What the role may not read is said, not taken for absent.
-async fn rows_of(
-    session: &Session,
-    wanted: &Wanted,
-    reader: &mut Reader<'_>,
-) -> std::result::Result<Vec<String>, Failure> {
+async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader) -> std::result::Result<Vec<String>, Failure> {
     let mut unchecked = Vec::new();
     let known: HashSet<Address> = reader
         .nodes

@@ -2,6 +2,7 @@
 
 pub mod connect;
 mod depend;
+mod fetch;
 mod foreign;
 mod live;
 mod load;
@@ -13,4 +14,4 @@ pub use foreign::{sight, Sighting};
 pub use live::Live;
 pub use load::{load, load_within, Loaded, Wanted};
 pub use session::{Identity, Session};
-pub use surroundings::{unmodelled, Surroundings, Unmodelled};
+pub use surroundings::{Surroundings, Unmodelled};

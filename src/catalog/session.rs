@@ -36,6 +36,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("lc_monetary", "C"),
 ];
 
+/// Begins what sees one state of the database.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// Settings that only a superuser may change; where they are as wanted already, nothing is asked.
 const PRIVILEGED: &[&str] = &["session_replication_role"];
 
@@ -60,6 +63,7 @@ pub struct Session {
     /// The role that statements run as.
     pub role: String,
     pub superuser: bool,
+    target: Target,
 }
 
 impl Session {
@@ -103,12 +107,36 @@ impl Session {
             database_oid: row.try_get(3)?,
         };
         let version = version.split(' ').next().unwrap_or_default().to_owned();
-        Ok(Self { client, major, version, identity, role: row.try_get(4)?, superuser: row.try_get(5)? })
+        Ok(Self {
+            client,
+            major,
+            version,
+            identity,
+            role: row.try_get(4)?,
+            superuser: row.try_get(5)?,
+            target: target.clone(),
+        })
     }
 
     /// Begins the one transaction that everything is read in.
     pub async fn snapshot(&self) -> Result<()> {
-        Ok(self.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        Ok(self.client.batch_execute(SNAPSHOT).await?)
+    }
+
+    /// Another connection that sees what this one's snapshot shows; None where none can be had, such as for want of
+    /// connections. Errors: those of this connection.
+    pub async fn twin(&self) -> std::result::Result<Option<Self>, tokio_postgres::Error> {
+        let Ok(twin) = Self::open(&self.target).await else { return Ok(None) };
+        let snapshot: String = match self.client.query_one("select pg_export_snapshot()", &[]).await {
+            Ok(row) => row.try_get(0)?,
+            Err(_) => {
+                self.client.batch_execute(&format!("ROLLBACK; {SNAPSHOT}")).await?;
+                return Ok(None);
+            }
+        };
+        // Another server, where the target names several, does not know it.
+        let sql = format!("{SNAPSHOT}; SET TRANSACTION SNAPSHOT '{snapshot}'");
+        Ok(twin.client.batch_execute(&sql).await.is_ok().then_some(twin))
     }
 
     /// Ends it.

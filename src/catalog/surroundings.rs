@@ -68,14 +68,3 @@ pub struct Unmodelled {
     /// PostgreSQL's words for it: `foreign table public.f`.
     pub what: String,
 }
-
-/// Lists what stands in the schemas and is not modelled: it is never touched.
-pub async fn unmodelled(session: &Session, schemas: &[String]) -> Result<Vec<Unmodelled>> {
-    let rows = session.client.query(include_str!("unmodelled.sql"), &[&schemas]).await?;
-    let mut list = Vec::new();
-    for row in rows {
-        list.push(Unmodelled { what: row.try_get(0)? });
-    }
-    list.sort();
-    Ok(list)
-}

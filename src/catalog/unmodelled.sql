@@ -1,5 +1,5 @@
 with owned as (
-  select oid, nspname from pg_namespace where nspname = any ($1)
+  select oid, nspname from pg_namespace where oid = any ($1)
 ), things (class, oid) as (
   select 'pg_class'::regclass, c.oid from pg_class c
     where c.relnamespace in (select oid from owned)

@@ -198,20 +198,15 @@ impl Lock {
     fn verify(&mut self) -> std::result::Result<(), Option<String>> {
         let mut used: FxHashMap<String, Vec<String>> = FxHashMap::default();
         for (path, _) in self.sources.iter().flat_map(|s| &s.uses) {
-            let quoted = serde_json::to_string(path).unwrap_or_default();
-            used.entry(quoted).or_default();
+            used.entry(line::escaped(path)).or_default();
         }
         let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
         let mut source: Option<&str> = None;
         for line in self.text[self.body..].lines() {
-            if let Some(rest) = line.strip_prefix(line::BLOCK) {
-                // Paths of files hold no quotes that are not escaped.
-                source = rest.split("\",\"at\":").next();
-            }
+            let (begins, path) = line::names(line).ok_or(None)?;
+            source = begins.or(source);
             seals.entry(source.ok_or(None)?).or_default().add(line);
-            let at = line.find("\"at\":").map(|at| &line[at + 5..]);
-            let quoted = at.and_then(|at| at.split("\",\"").next()).map(|at| format!("{at}\""));
-            if let Some(specs) = quoted.and_then(|quoted| used.get_mut(&quoted)) {
+            if let Some(specs) = used.get_mut(path) {
                 let spec = line::parse(line).map_err(|e| Some(e.to_string()))?.spec.get().to_owned();
                 specs.push(spec);
             }
@@ -225,8 +220,7 @@ impl Lock {
         }
         let mut shaken = BTreeMap::new();
         for SourceState { source, digest: _, basis: _, seal, uses } in &self.sources {
-            let quoted = serde_json::to_string(source).unwrap_or_default();
-            let found = seals.remove(quoted.trim_matches('"')).unwrap_or_default();
+            let found = seals.remove(&*line::escaped(source)).unwrap_or_default();
             if found.text() != *seal {
                 return Err(None);
             }
@@ -234,8 +228,8 @@ impl Lock {
                 if let Some(now) = path.strip_suffix("/*").and_then(|relation| columns.get(relation)) {
                     return now == digest;
                 }
-                let quoted = serde_json::to_string(path).unwrap_or_default();
-                used.get(&quoted).is_some_and(|specs| spec_digest(specs.iter().map(String::as_str)) == *digest)
+                used.get(&line::escaped(path))
+                    .is_some_and(|specs| spec_digest(specs.iter().map(String::as_str)) == *digest)
             };
             let moved: Vec<String> = uses.iter().filter(|u| !holds(u)).map(|(path, _)| path.clone()).collect();
             if !moved.is_empty() {
@@ -251,10 +245,9 @@ impl Lock {
 
     /// The digest of the columns of the relation with this path.
     fn columns_of(&self, relation: &str) -> Result<String> {
-        let below = serde_json::to_string(&format!("{relation}/")).unwrap_or_default();
-        let below = below.trim_end_matches('"');
+        let below = format!("{{\"at\":\"{}/", line::escaped(relation));
         let mut found: Vec<(String, String)> = Vec::new();
-        for text in self.text[self.body..].lines().filter(|text| text.starts_with(&format!("{{\"at\":{below}"))) {
+        for text in self.text[self.body..].lines().filter(|text| text.starts_with(&below)) {
             let line = line::parse(text)?;
             if found.last().is_none_or(|(path, _)| *path != line.at) {
                 found.push((line.at.into_owned(), line.spec.get().to_owned()));
@@ -331,13 +324,16 @@ impl Lock {
         Ok(nodes)
     }
 
-    /// What has to be known before a database is read: the nodes whose path holds one of these words.
-    pub fn some(&self, major: u32, words: &[&str]) -> Result<Vec<Node>> {
+    /// What has to be known before a database is read: the nodes of these kinds, and what stands below them.
+    pub fn of_kinds(&self, major: u32, kinds: &[&str]) -> Result<Vec<Node>> {
+        let is = |segment: &str| {
+            let begins = kinds.iter().any(|kind| segment.starts_with(kind));
+            begins && crate::kinds::kind_of_path(segment).is_some_and(|kind| kinds.contains(&kind))
+        };
         let mut nodes = Vec::new();
         for text in self.text[self.body..].lines() {
-            // A quote inside the path is escaped, and so is one after a comma in it.
-            let path = text.split("\"at\":\"").nth(1).and_then(|rest| rest.split("\",\"").next()).unwrap_or_default();
-            if words.iter().any(|word| path.contains(word)) {
+            let path = line::names(text).map_or("", |(_, path)| path);
+            if path.split('/').any(is) {
                 let line = line::parse(text)?;
                 if line.holds_for(major) {
                     nodes.push(line.node(true)?);

@@ -120,6 +120,10 @@ impl Kind for Check {
         &["expression"]
     }
 
+    fn opens_relations(&self) -> bool {
+        true
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 3)?, row.try_get(at + 4)?);

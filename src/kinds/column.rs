@@ -144,8 +144,8 @@ impl Kind for Column {
     }
 
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
-        let at = Catalog::FIRST;
-        let column: String = row.try_get(at)?;
+        let at = Catalog::FIRST + 2;
+        let column: String = row.try_get(Catalog::FIRST)?;
         let table = parent.map_or("", Address::name);
         let expression: Option<String> = row.try_get(at + 3)?;
         let generated: Option<&str> = row.try_get(at + 4)?;

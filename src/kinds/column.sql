@@ -1,5 +1,7 @@
 select a.attrelid, a.attrelid, a.attnum::int4, c.relowner, a.attacl::text,
        a.attname::text,
+       coalesce(nullif(t.typbasetype, 0), t.oid),
+       a.attcollation,
        format_type(a.atttypid, a.atttypmod),
        a.attnotnull,
        -- Only generated columns refer to others; without a relation printing costs a sixth.

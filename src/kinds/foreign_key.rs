@@ -233,22 +233,21 @@ impl Kind for ForeignKey {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let set_columns: Option<Vec<String>> = row.try_get(at + 7)?;
-        let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 11)?, row.try_get(at + 12)?);
+        let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 12)?, row.try_get(at + 13)?);
         let spec = ForeignKeySpec {
-            columns: row.try_get(at + 1)?,
+            columns: row.names(Catalog::PARENT, at + 1)?,
             references: Target { schema: row.try_get(at + 2)?, table: row.try_get(at + 3)? },
-            target_columns: row.try_get(at + 4)?,
-            on_update: action(row.try_get(at + 5)?),
-            on_delete: action(row.try_get(at + 6)?),
-            set_columns: set_columns.unwrap_or_default(),
-            match_full: row.try_get(at + 8)?,
-            deferrable: row.try_get(at + 9)?,
-            initially_deferred: row.try_get(at + 10)?,
+            target_columns: row.names(at + 4, at + 5)?,
+            on_update: action(row.try_get(at + 6)?),
+            on_delete: action(row.try_get(at + 7)?),
+            set_columns: row.names(Catalog::PARENT, at + 8)?,
+            match_full: row.try_get(at + 9)?,
+            deferrable: row.try_get(at + 10)?,
+            initially_deferred: row.try_get(at + 11)?,
             not_valid: not_valid && !not_enforced,
             not_enforced,
-            period: row.try_get(at + 13)?,
-            disabled: row.try_get(at + 14)?,
+            period: row.try_get(at + 14)?,
+            disabled: row.try_get(at + 15)?,
         };
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }

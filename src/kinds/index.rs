@@ -1,5 +1,7 @@
 //! Indexes that no constraint owns (manual, chapter 11; CREATE INDEX).
 
+mod element;
+
 use super::key::{self, list};
 use super::relation::{relation, table_of};
 use super::table::{parameter_changes, parameters, sql_parameters, write_parameters};
@@ -137,16 +139,17 @@ impl Kind for Index {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let with: Option<Vec<String>> = row.try_get(at + 5)?;
+        let (keys, include) = element::read(row, at + 3)?;
+        let with: Option<Vec<String>> = row.try_get(at + 10)?;
         let mut spec = IndexSpec {
             method: row.try_get(at + 1)?,
             unique: row.try_get(at + 2)?,
-            keys: row.try_get(at + 3)?,
-            include: row.try_get(at + 4)?,
+            keys,
+            include,
             with: with.unwrap_or_default(),
-            predicate: row.try_get(at + 6)?,
-            nulls_not_distinct: row.try_get(at + 7)?,
-            invalid: row.try_get(at + 8)?,
+            predicate: row.try_get(at + 11)?,
+            nulls_not_distinct: row.try_get(at + 12)?,
+            invalid: row.try_get(at + 13)?,
         };
         spec.with.sort();
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })

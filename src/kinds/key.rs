@@ -93,9 +93,12 @@ impl KeySpec {
     pub fn read(row: &Row) -> Result<Found> {
         let at = Catalog::FIRST;
         let with: Option<Vec<String>> = row.try_get(at + 7)?;
+        let keys: i32 = row.try_get(at + 2)?;
+        let mut columns = row.names(Catalog::PARENT, at + 1)?;
+        let include = columns.split_off(columns.len().min(usize::try_from(keys).unwrap_or(0)));
         let mut spec = Self {
-            columns: row.try_get(at + 1)?,
-            include: row.try_get(at + 2)?,
+            columns,
+            include,
             nulls_not_distinct: row.try_get(at + 3)?,
             without_overlaps: row.try_get(at + 4)?,
             deferrable: row.try_get(at + 5)?,

@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod draft;
+mod entry;
 pub mod facet;
 pub mod form;
 
@@ -42,6 +43,7 @@ mod view_column;
 
 pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
+pub use entry::{Known, KnownColumn, OperatorClass, Row};
 pub use form::{Form, Key};
 pub use registry::{are_overloads, child_sections, find, kind_of, kind_of_path, overloaded_name, rank, roles, KINDS};
 
@@ -49,7 +51,6 @@ use crate::error::Result;
 use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::yaml::{Scalar, Yaml};
 use serde_yaml::Value;
-use tokio_postgres::Row;
 
 /// What a catalog row says: the name below its parent, the spec, the position among siblings.
 pub struct Found {
@@ -73,7 +74,10 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Index of the first column that is the kind's own.
+    /// Index of the parent's OID.
+    pub const PARENT: usize = 1;
+    /// Index of the first column that is the kind's own. In a query of columns these begin with the name, the OID of the
+    /// base type and that of the collation.
     pub const FIRST: usize = 5;
 }
 
@@ -189,6 +193,12 @@ pub trait Kind: Sync {
     fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {
         let _ = node;
         None
+    }
+
+    /// Whether the catalog query prints expressions over columns: the server then opens each relation, once per
+    /// connection.
+    fn opens_relations(&self) -> bool {
+        false
     }
 
     /// One row of the catalog query.

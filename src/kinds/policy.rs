@@ -122,6 +122,10 @@ impl Kind for Policy {
         &["using", "check"]
     }
 
+    fn opens_relations(&self) -> bool {
+        true
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = PolicySpec {

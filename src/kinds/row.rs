@@ -144,7 +144,7 @@ impl Kind for ReferenceRow {
         None
     }
 
-    fn read(&self, _row: &tokio_postgres::Row, _parent: Option<&Address>) -> Result<Found> {
+    fn read(&self, _row: &Row, _parent: Option<&Address>) -> Result<Found> {
         Err(crate::error::Error::new("rows are not in the catalog"))
     }
 

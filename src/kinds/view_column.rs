@@ -86,7 +86,7 @@ impl Kind for ViewColumn {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let spec = ViewColumnSpec { default: row.try_get(at + 1)? };
+        let spec = ViewColumnSpec { default: row.try_get(at + 3)? };
         let order: i32 = row.try_get(2)?;
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
     }

@@ -67,6 +67,11 @@ impl Address {
         Self(self.0[..end].into())
     }
 
+    /// Whether it is what people think of as one thing, or a schema or what else has no parent.
+    pub fn is_thing(&self) -> bool {
+        self.0.bytes().filter(|b| *b == SEPARATOR as u8).count() <= 3
+    }
+
     /// This address or the nearest one above it that is of `kind`.
     pub fn within(&self, kind: &str) -> Option<Self> {
         let mut at = Some(self.clone());

@@ -1,5 +1,7 @@
 //! Quoting of identifiers and literals. What is a keyword, PostgreSQL's own scanner decides.
 
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::fmt;
 
 /// An identifier that prints itself as SQL, quoted unless it is plain lower case and no keyword.
@@ -20,8 +22,18 @@ impl fmt::Display for Ident<'_> {
     }
 }
 
-/// Whether a word is a keyword that may not stand for a name everywhere.
+/// Whether a word is a keyword that may not stand for a name everywhere. Each word is scanned once.
 fn is_keyword(word: &str) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<FxHashMap<Box<str>, bool>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| match known.get(word) {
+        Some(is) => *is,
+        None => *known.entry(word.into()).or_insert_with(|| scans_as_keyword(word)),
+    })
+}
+
+fn scans_as_keyword(word: &str) -> bool {
     use pg_query::protobuf::KeywordKind;
     match pg_query::scan(word) {
         Ok(scan) => scan

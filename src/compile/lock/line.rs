@@ -68,6 +68,34 @@ pub fn starts_block(address: &Address) -> bool {
 /// How a line starts that starts a block.
 pub(super) const BLOCK: &str = "{\"in\":\"";
 
+/// The file and the path that a line names, as they stand in it, without a look at the rest; the file is None where the
+/// line does not start a block. None if the line is none.
+pub(super) fn names(line: &str) -> Option<(Option<&str>, &str)> {
+    let Some(rest) = line.strip_prefix(BLOCK) else {
+        return Some((None, string(line.strip_prefix("{\"at\":\"")?)?));
+    };
+    let source = string(rest)?;
+    let path = string(rest[source.len()..].strip_prefix("\",\"at\":\"")?)?;
+    Some((Some(source), path))
+}
+
+/// Up to the quote that ends a JSON string.
+fn string(text: &str) -> Option<&str> {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    Some(&text[..end])
+}
+
+/// A text as it stands in a JSON string, without the quotes.
+pub(super) fn escaped(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
 pub(super) fn parse(text: &str) -> Result<Line<'_>> {
     serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))
 }
