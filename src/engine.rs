@@ -11,7 +11,7 @@ use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place};
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a user chose for a run.
 pub struct Choices<'a> {
@@ -40,63 +40,107 @@ pub struct Desired {
 
 /// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale.
 pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
-    match fresh_lock(choices, major)? {
+    match Looked::at(&choices.declaration, choices.locked, major)?.told(choices) {
         Some(lock) => from_lock(&lock, major, true),
         None => compile(choices, &[major], false).await,
     }
 }
 
-/// The desired model and the live one, for a comparison without dependencies. A fresh lock is read while
-/// the server prints. The transaction stays open.
+/// The desired model and the live one, for a comparison without dependencies. The lock is read while the server prints.
+/// The transaction stays open.
 pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, Live)> {
     let major = session.major;
-    let Some(lock) = fresh_lock(choices, major)? else {
-        let desired = compile(choices, &[major], false).await?;
-        let live = live(session, &wanted(&desired), false).await?;
-        return Ok((desired, live));
-    };
-    let wanted = wanted_of(&lock.of_kinds(major, &["row", "extension"])?, &lock.header.settings);
-    let reading = tokio::task::spawn_blocking(move || from_lock(&lock, major, false));
-    let live = live(session, &wanted, false).await?;
-    let desired = reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))??;
+    if let Some(settings) = lock::settings(&lock::path_of(&choices.declaration)) {
+        match from_fresh_lock(choices, session, settings).await {
+            Err(Halt::Failed(error)) => return Err(error),
+            Err(Halt::Stale) => session.release().await?,
+            Ok(both) => return Ok(both),
+        }
+    }
+    let desired = desired(choices, major).await?;
+    let live = live(session, &wanted(&desired), false).await?;
     Ok((desired, live))
+}
+
+/// Why two models are not known yet.
+enum Halt {
+    /// The lock is not fresh: what was read may not be what is wanted.
+    Stale,
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Both models, by the settings that the lock has; where it proves stale, reading ends.
+async fn from_fresh_lock(
+    choices: &Choices<'_>,
+    session: &Session,
+    settings: LockedSettings,
+) -> std::result::Result<(Desired, Live), Halt> {
+    let (declaration, locked, major) = (choices.declaration.clone(), choices.locked, session.major);
+    let reading = tokio::task::spawn_blocking(move || -> std::result::Result<Desired, Halt> {
+        let lock = Looked::at(&declaration, locked, major)?.lock.ok_or(Halt::Stale)?;
+        Ok(from_lock(&lock, major, false)?)
+    });
+    let desired = async { reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))? };
+    // Rows and extensions are known with the whole lock only.
+    let all = wanted_of(&[], &settings);
+    let loading = async { Ok(catalog::load(session, &Wanted { extensions: None, ..all }).await?) };
+    let (desired, mut loaded) = tokio::try_join!(desired, loading)?;
+    let wanted = wanted(&desired);
+    loaded.keep_extensions(wanted.extensions.as_deref());
+    loaded.read_rows(session, &wanted.rows).await?;
+    Ok((desired, loaded.into()))
 }
 
 fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
     Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false, deep })
 }
 
-/// The lock, if it is fresh and holds the major; else None, or an error where only a lock will do.
-fn fresh_lock(choices: &Choices<'_>, major: u32) -> Result<Option<Lock>> {
-    let path = lock::path_of(&choices.declaration);
-    let stale = |why: String| {
-        Err(Error::new(format!("{} is stale: {why}", path.display()))
-            .with_hint("run `pgplumb compile` and commit the lock"))
-    };
-    let lock = match Lock::read(&path) {
-        Ok(lock) => lock,
-        Err(error) if choices.locked => return Err(error),
-        // It is written anew.
-        Err(error) => {
-            (choices.progress)(&format!("note: {error}"));
-            return Ok(None);
+/// What a look at the lock showed.
+struct Looked {
+    /// The lock, if it is fresh and holds the major.
+    lock: Option<Lock>,
+    /// Why a lock that is there cannot be used at all, for people.
+    note: Option<String>,
+}
+
+impl Looked {
+    /// Errors: a lock that will not do, where only a lock will.
+    fn at(declaration: &Path, locked: bool, major: u32) -> Result<Self> {
+        let path = lock::path_of(declaration);
+        let hinted = |why: String| Error::new(why).with_hint("run `pgplumb compile` and commit the lock");
+        let stale = |why: String| hinted(format!("{} is stale: {why}", path.display()));
+        let lock = match Lock::read(&path) {
+            Ok(lock) => lock,
+            Err(error) if locked => return Err(error),
+            // It is written anew.
+            Err(error) => return Ok(Self { lock: None, note: Some(format!("note: {error}")) }),
+        };
+        let Some(lock) = lock else {
+            return if locked {
+                Err(hinted(format!("there is no {}", path.display())))
+            } else {
+                Ok(Self { lock: None, note: None })
+            };
+        };
+        let changed = lock.stale(&compile::sources(declaration, &lock)?);
+        match (locked, changed.is_empty(), lock.header.majors.contains(&major)) {
+            (_, true, true) => Ok(Self { lock: Some(lock), note: None }),
+            (false, ..) => Ok(Self { lock: None, note: None }),
+            (true, true, false) => Err(stale(format!("it does not hold PostgreSQL {major}"))),
+            (true, false, _) => Err(stale(format!("changed since: {}", changed.join(", ")))),
         }
-    };
-    match lock {
-        Some(lock) => {
-            let changed = lock.stale(&compile::sources(&choices.declaration, &lock)?);
-            if changed.is_empty() && lock.header.majors.contains(&major) {
-                return Ok(Some(lock));
-            }
-            match (choices.locked, changed.is_empty()) {
-                (false, _) => Ok(None),
-                (true, true) => stale(format!("it does not hold PostgreSQL {major}")),
-                (true, false) => stale(format!("changed since: {}", changed.join(", "))),
-            }
-        }
-        None if choices.locked => Err(Error::new(format!("there is no {}", path.display()))
-            .with_hint("run `pgplumb compile` and commit the lock")),
-        None => Ok(None),
+    }
+
+    /// The lock, once its note was told.
+    fn told(self, choices: &Choices<'_>) -> Option<Lock> {
+        self.note.into_iter().for_each(|note| (choices.progress)(&note));
+        self.lock
     }
 }
 
@@ -129,8 +173,7 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     } else {
         (Unmanaged::default(), Surroundings::default())
     };
-    let catalog::Loaded { model, unchecked, foreign_grants, unmodelled, astray, .. } = loaded;
-    Ok(Live { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray })
+    Ok(Live { unmanaged, surroundings, ..loaded.into() })
 }
 
 /// Connects to a target.

@@ -152,3 +152,19 @@ fn a_standby_is_read_and_not_changed() {
         pgplumb(here, &["apply", "plan.yaml", "--yes"], &pair.primary()).ok();
     }
 }
+
+#[test]
+fn much_is_read_on_two_connections() {
+    const MANY: &str = "do $$ begin for n in 1 .. 1100 loop execute format('create table t%s (id int primary key)', n); end loop; end $$";
+    for major in majors() {
+        let pair = Pair::start(major);
+        psql(&pair.primary(), "create role watcher login").expect("SQL");
+        psql(&pair.primary(), MANY).expect("SQL");
+        let stage = tempfile::tempdir().expect("a directory");
+        let here = stage.path();
+        pgplumb(here, &["init", "."], &pair.primary()).ok();
+        pair.caught_up();
+        let ran = pgplumb(here, &["drift"], &pair.standby("watcher"));
+        assert_eq!(ran.status, Some(0), "PostgreSQL {major}: {ran}");
+    }
+}

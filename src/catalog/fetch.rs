@@ -9,8 +9,8 @@ use tokio_postgres::{Client, Row};
 
 /// Relations from which on a second connection is worth what it costs.
 const MANY: i64 = 2000;
-/// Rows that are handed on together.
-const CHUNK: usize = 512;
+/// Rows that are handed on together; the last ones of a query are fewer.
+pub const CHUNK: usize = 512;
 
 /// A query; the OIDs of the schemas are its parameter.
 pub struct Query {

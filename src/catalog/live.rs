@@ -1,6 +1,7 @@
 //! What is read of a live database for a comparison.
 
 use super::depend::Unmanaged;
+use super::load::Loaded;
 use super::surroundings::{Surroundings, Unmodelled};
 use crate::model::{Address, ForeignGrant, Model};
 use std::collections::BTreeSet;
@@ -17,4 +18,13 @@ pub struct Live {
     pub foreign_grants: Vec<(Address, ForeignGrant)>,
     /// With dependencies: what rests on something that is not managed.
     pub astray: BTreeSet<Address>,
+}
+
+/// What was read, without what plans need besides.
+impl From<Loaded> for Live {
+    fn from(loaded: Loaded) -> Self {
+        let Loaded { model, ids: _, members: _, unchecked, foreign_grants, unmodelled, astray } = loaded;
+        let (unmanaged, surroundings) = (Unmanaged::default(), Surroundings::default());
+        Self { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray }
+    }
 }

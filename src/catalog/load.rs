@@ -5,14 +5,14 @@
 //! OIDs stay in here and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
-use super::fetch::{fetch, Query};
+use super::fetch::{fetch, Query, CHUNK};
 use super::session::{for_major, Session};
 use super::surroundings::Unmodelled;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::error::SqlState;
 
 /// What is to be read.
@@ -57,7 +57,10 @@ pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     loop {
         session.snapshot().await?;
         match read(session, wanted, true).await {
-            Ok(loaded) => return Ok(loaded),
+            Ok(mut loaded) => {
+                loaded.read_rows(session, &wanted.rows).await?;
+                return Ok(loaded);
+            }
             Err(Failure::Vanished(_)) if attempt < ATTEMPTS => {
                 session.release().await?;
                 attempt += 1;
@@ -74,8 +77,9 @@ pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     loop {
         session.client.batch_execute("SAVEPOINT pgplumb_read").await?;
         match read(session, wanted, false).await {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
                 session.client.batch_execute("RELEASE pgplumb_read").await?;
+                loaded.read_rows(session, &wanted.rows).await?;
                 return Ok(loaded);
             }
             Err(Failure::Vanished(_)) if attempt < ATTEMPTS => {
@@ -206,19 +210,17 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
         for (which, rows) in receiver {
             // What is dropped meanwhile prints as NULL.
             rows.iter().try_for_each(|row| reader.part(&parts[which], row)).map_err(Failure::Vanished)?;
+            if rows.len() < CHUNK {
+                // The last of its kind: runs that are sorted already make the whole sorted soon.
+                reader.sort();
+            }
         }
-        reader.comment();
-        Ok::<_, Failure>(reader)
+        Ok::<_, Failure>(reader.finish())
     });
     // Nobody takes them where a row could not be read: that is said below.
     fetch(session, whole, &queries, &schemas, &mut |which, rows| drop(sender.send((which, rows)))).await?;
     drop(sender);
-    let mut reader = reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))??;
-    let unchecked = rows_of(session, wanted, &mut reader).await?;
-    let Reader { nodes, ids, members, foreign_grants, mut unmodelled, .. } = reader;
-    unmodelled.sort();
-    let astray = BTreeSet::new();
-    Ok(Loaded { model: Model::new(nodes), ids, members, unchecked, foreign_grants, unmodelled, astray })
+    reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))?
 }
 
 #[derive(Default)]
@@ -231,14 +233,14 @@ struct Reader {
     classes: HashMap<String, u32>,
     known: Known,
     nodes: Vec<Node>,
+    /// How many of them are sorted.
+    sorted: usize,
     ids: FxHashMap<Id, Address>,
     foreign_grants: Vec<(Address, ForeignGrant)>,
     /// What is held on a thing of a kind when nothing was granted or revoked.
     usual: FxHashMap<&'static str, Option<Grants>>,
-    /// Positions in `nodes` of things whose comment is not theirs to say.
-    hidden: HashSet<usize>,
     /// Texts by catalog, OID and number.
-    comments: HashMap<(u32, u32, i32), String>,
+    comments: Vec<((u32, u32, i32), String)>,
     unmodelled: Vec<Unmodelled>,
 }
 
@@ -248,7 +250,7 @@ impl Reader {
             Part::Columns => self.column(row, Catalog::FIRST)?,
             Part::Kind(kind, catalog) => self.row(*kind, catalog, row)?,
             Part::Comments => {
-                self.comments.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?);
+                self.comments.push(((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?));
             }
             Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
         }
@@ -318,9 +320,6 @@ impl Reader {
             node.grants = usual.clone().map(Box::new);
         }
         node.owner = owner.filter(|_| has_owner).map(Into::into);
-        if !kind.facets().contains(&Facet::Comment) {
-            self.hidden.insert(self.nodes.len());
-        }
         if kind.name() == "extension" {
             self.extensions.insert(oid, address.clone());
         }
@@ -329,73 +328,93 @@ impl Reader {
         Ok(())
     }
 
-    /// Gives the comments to what they are of.
-    fn comment(&mut self) {
-        let found = std::mem::take(&mut self.comments);
-        if found.is_empty() {
-            return;
-        }
-        let mut by_address: HashMap<&Address, &String> = HashMap::new();
-        for ((class, oid, sub), address) in &self.ids {
-            let class = self.classes.get(*class).copied().unwrap_or_default();
-            if let Some(text) = found.get(&(class, *oid, *sub)) {
-                by_address.insert(address, text);
-            }
-        }
-        for (at, node) in self.nodes.iter_mut().enumerate() {
+    /// Sorts what was added since it was done last.
+    fn sort(&mut self) {
+        self.nodes[self.sorted..].sort_by(|a, b| a.address.cmp(&b.address));
+        self.sorted = self.nodes.len();
+    }
+
+    fn finish(mut self) -> Loaded {
+        let comments = self.comments();
+        let Self { nodes, ids, members, foreign_grants, mut unmodelled, .. } = self;
+        let mut model = Model::new(nodes);
+        comments.into_iter().for_each(|(address, text)| model.comment(&address, text));
+        unmodelled.sort();
+        let (unchecked, astray) = (Vec::new(), BTreeSet::new());
+        Loaded { model, ids, members, unchecked, foreign_grants, unmodelled, astray }
+    }
+
+    /// The comments, with what they are of.
+    fn comments(&mut self) -> Vec<(Address, String)> {
+        let ours = kinds::KINDS.iter().filter(|kind| kind.facets().contains(&Facet::Comment));
+        let classes = ours.filter_map(|kind| Some(kind.catalog()?.class));
+        let classes: HashMap<u32, &str> =
+            classes.filter_map(|class| Some((*self.classes.get(class)?, class))).collect();
+        let found = std::mem::take(&mut self.comments).into_iter().filter_map(|((class, oid, sub), text)| {
+            let address = self.ids.get(&(*classes.get(&class)?, oid, sub))?;
+            let own = kinds::kind_of(address).facets().contains(&Facet::Comment);
             // What initdb says of `public` is nobody's comment.
-            let own = |text: &String| {
-                !(text == "standard public schema" && node.address == Address::root("schema", "public"))
-            };
-            if let (Some(text), false) = (by_address.get(&node.address).filter(|t| own(t)), self.hidden.contains(&at)) {
-                node.comment = Some(text.as_str().into());
-            }
-        }
+            let initdb = text == "standard public schema" && *address == Address::root("schema", "public");
+            (own && !initdb).then(|| (address.clone(), text))
+        });
+        found.collect()
     }
 }
 
-/// Reads the declared reference rows. What the role may not read is said, not taken for absent.
-async fn rows_of(session: &Session, wanted: &Wanted, reader: &mut Reader) -> std::result::Result<Vec<String>, Failure> {
-    let mut unchecked = Vec::new();
-    let known: HashSet<Address> = reader
-        .nodes
-        .iter()
-        .filter(|n| matches!(n.address.kind(), "table" | "column"))
-        .map(|n| n.address.clone())
-        .collect();
-    for row in &wanted.rows {
-        let Some((sql, spec)) = kinds::row::probe(row) else { continue };
-        let Some(table) = row.address.parent() else { continue };
-        // Columns that are not there yet have no value; without the key there is no row at all.
-        let present: Vec<&String> = spec.values.keys().filter(|c| known.contains(&table.child("column", c))).collect();
-        if !known.contains(&table) || spec.key.iter().any(|c| !present.contains(&c)) {
-            continue;
-        }
-        let (sql, spec) = if present.len() == spec.values.len() {
-            (sql, spec)
-        } else {
-            let mut spec = spec.clone();
-            spec.values.retain(|c, _| known.contains(&table.child("column", c)));
-            let narrowed = Node::new(row.address.clone(), crate::model::Spec::of(&spec));
-            match kinds::row::probe(&narrowed) {
-                Some(probe) => probe,
-                None => continue,
-            }
-        };
-        let transaction = session.client.batch_execute("SAVEPOINT pgplumb_row").await;
-        transaction?;
-        match session.client.query(&sql, &[]).await {
-            Ok(found) => {
-                for values in found {
-                    reader.nodes.push(kinds::row::found(row, spec.clone(), values.try_get(0)?));
-                }
-                session.client.batch_execute("RELEASE pgplumb_row").await?;
-            }
-            Err(error) => {
-                session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
-                unchecked.push(format!("{}: {}", row.address, Error::from(error).message()));
-            }
+impl Loaded {
+    /// Leaves out the extensions that are not owned; None for all.
+    pub fn keep_extensions(&mut self, owned: Option<&[String]>) {
+        let Some(owned) = owned else { return };
+        let kept =
+            |node: &Node| node.address.kind() != "extension" || owned.iter().any(|name| name == node.address.name());
+        if !self.model.nodes().iter().all(kept) {
+            let nodes = std::mem::take(&mut self.model).into_nodes();
+            self.model = Model::new(nodes.into_iter().filter(kept).collect());
         }
     }
-    Ok(unchecked)
+
+    /// Reads the declared reference rows, in the transaction that the rest was read in. What the role may not read is
+    /// said, not taken for absent.
+    pub async fn read_rows(&mut self, session: &Session, rows: &[Node]) -> Result<()> {
+        let known = |address: &Address| self.model.get(address).is_some();
+        let mut nodes = Vec::new();
+        for row in rows {
+            let Some((sql, spec)) = kinds::row::probe(row) else { continue };
+            let Some(table) = row.address.parent() else { continue };
+            // Columns that are not there yet have no value; without the key there is no row at all.
+            let present: Vec<&String> = spec.values.keys().filter(|c| known(&table.child("column", c))).collect();
+            if !known(&table) || spec.key.iter().any(|c| !present.contains(&c)) {
+                continue;
+            }
+            let (sql, spec) = if present.len() == spec.values.len() {
+                (sql, spec)
+            } else {
+                let mut spec = spec.clone();
+                spec.values.retain(|c, _| known(&table.child("column", c)));
+                let narrowed = Node::new(row.address.clone(), crate::model::Spec::of(&spec));
+                match kinds::row::probe(&narrowed) {
+                    Some(probe) => probe,
+                    None => continue,
+                }
+            };
+            session.client.batch_execute("SAVEPOINT pgplumb_row").await?;
+            match session.client.query(&sql, &[]).await {
+                Ok(found) => {
+                    for values in found {
+                        nodes.push(kinds::row::found(row, spec.clone(), values.try_get(0)?));
+                    }
+                    session.client.batch_execute("RELEASE pgplumb_row").await?;
+                }
+                Err(error) => {
+                    session.client.batch_execute("ROLLBACK TO pgplumb_row").await?;
+                    self.unchecked.push(format!("{}: {}", row.address, Error::from(error).message()));
+                }
+            }
+        }
+        if !nodes.is_empty() {
+            nodes.extend(std::mem::take(&mut self.model).into_nodes());
+            self.model = Model::new(nodes);
+        }
+        Ok(())
+    }
 }

@@ -21,6 +21,8 @@ use crate::model::{Address, Model, Node};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// The version of the lock format: a lock of another one is compiled anew.
@@ -150,6 +152,13 @@ pub fn path_of(declaration: &Path) -> PathBuf {
     } else {
         declaration.with_extension("lock")
     }
+}
+
+/// The settings in the first line of a lock, which may be one that cannot be used; None if there is no such line.
+pub fn settings(path: &Path) -> Option<LockedSettings> {
+    let mut first = String::new();
+    BufReader::new(File::open(path).ok()?).read_line(&mut first).ok()?;
+    Some(serde_json::from_str::<Header>(&first).ok()?.settings)
 }
 
 impl Lock {
@@ -319,25 +328,6 @@ impl Lock {
             }
             if line.holds_for(major) {
                 nodes.push(line.locked(&source, true)?);
-            }
-        }
-        Ok(nodes)
-    }
-
-    /// What has to be known before a database is read: the nodes of these kinds, and what stands below them.
-    pub fn of_kinds(&self, major: u32, kinds: &[&str]) -> Result<Vec<Node>> {
-        let is = |segment: &str| {
-            let begins = kinds.iter().any(|kind| segment.starts_with(kind));
-            begins && crate::kinds::kind_of_path(segment).is_some_and(|kind| kinds.contains(&kind))
-        };
-        let mut nodes = Vec::new();
-        for text in self.text[self.body..].lines() {
-            let path = line::names(text).map_or("", |(_, path)| path);
-            if path.split('/').any(is) {
-                let line = line::parse(text)?;
-                if line.holds_for(major) {
-                    nodes.push(line.node(true)?);
-                }
             }
         }
         Ok(nodes)

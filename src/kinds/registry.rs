@@ -2,6 +2,7 @@
 
 use super::{Kind, Section};
 use crate::model::{Address, Node};
+use std::sync::LazyLock;
 
 /// All kinds.
 pub const KINDS: &[&dyn Kind] = &[
@@ -43,9 +44,14 @@ pub fn kind_of(address: &Address) -> &'static dyn Kind {
 
 /// The kind that a path such as `primary key orders_pkey` starts with.
 pub fn kind_of_path(path: &str) -> Option<&'static str> {
+    // The longest first: `row security` is not a `row` called `security`.
+    static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let mut names: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        names
+    });
     let starts = |name: &str| path.as_bytes().get(name.len()) == Some(&b' ') && path.starts_with(name);
-    // The longest: `row security` is not a `row` called `security`.
-    KINDS.iter().map(|k| k.name()).filter(|name| starts(name)).max_by_key(|name| name.len())
+    NAMES.iter().copied().find(|name| starts(name))
 }
 
 /// The sections that kinds have under a parent kind ("" for the top of a declaration).

@@ -121,6 +121,13 @@ impl Model {
         }
     }
 
+    /// Gives a node a comment; nothing if there is none of that address.
+    pub fn comment(&mut self, address: &Address, text: String) {
+        if let Ok(at) = self.nodes.binary_search_by(|n| n.address.cmp(address)) {
+            self.nodes[at].comment = Some(text.into());
+        }
+    }
+
     /// The node and all that stands below it.
     pub fn subtree<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Node> {
         let start = self.nodes.partition_point(|n| n.address < *address);

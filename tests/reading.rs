@@ -1,0 +1,66 @@
+//! Reading a database with many relations: on two connections that see one state, or on one where the role may open no
+//! other. What is found is the same.
+
+mod support;
+
+use pgplumb::catalog::{connect::Target, Session};
+use support::stage::{role, Stage};
+
+/// More tables than one connection reads alone, with all that a relation's own columns are named in.
+const WIDE: &str = r#"
+do $$ begin
+  for n in 1 .. 700 loop
+    execute format('create table t%1$s (id int primary key, "Of" int references t%2$s, note text default ''a,b'' check (note <> ''''), doc jsonb)',
+                   n, greatest(n - 1, 1));
+    execute format('create index on t%s ("Of" desc, lower(note)) include (id)', n);
+    execute format('create index on t%s using gin (doc jsonb_path_ops)', n);
+    execute format('create policy mine on t%s using ("Of" = 1)', n);
+  end loop;
+end $$"#;
+
+fn target(url: &str) -> Target {
+    Target::resolve(Some(url), &|_| None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn one_connection_finds_what_two_find() {
+    let stage = Stage::new();
+    stage.sql(WIDE);
+    role("reads_alone", "login connection limit 1");
+    role("reads_twice", "login");
+    stage.on(&["init", "--force"]).ok();
+    for role in ["reads_alone", "reads_twice"] {
+        let ran = stage.on_as(role, &["drift", "schema"]);
+        assert_eq!(ran.status, Some(0), "{role}: {ran}");
+    }
+    stage.sql(
+        "alter table t7 rename note to remark; alter policy mine on t9 using (true);
+         drop index t11_doc_idx; create index t11_doc_idx on t11 using gin (doc); comment on table t13 is 'odd'",
+    );
+    let alone = stage.on_as("reads_alone", &["drift", "schema"]);
+    let twice = stage.on_as("reads_twice", &["drift", "schema"]);
+    assert_eq!(alone.status, Some(2), "{alone}");
+    assert_eq!(alone.to_string(), twice.to_string());
+    for named in ["column note", "column remark", "policy mine", "t11_doc_idx", "jsonb_path_ops", "odd"] {
+        assert!(alone.to_string().contains(named), "{named}: {alone}");
+    }
+}
+
+#[test]
+fn a_twin_sees_the_same_state() {
+    let stage = Stage::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let session = Session::open(&target(&stage.url())).await.expect("a session");
+        session.snapshot().await.expect("a snapshot");
+        let count = "select count(*) from pg_class where relname = 'later'";
+        let before: i64 = session.client.query_one(count, &[]).await.expect("a count").get(0);
+        stage.sql("create table later ()");
+        let twin = session.twin().await.expect("the session lives").expect("a twin");
+        let seen: i64 = twin.client.query_one(count, &[]).await.expect("a count").get(0);
+        assert_eq!((before, seen), (0, 0));
+        let after = Session::open(&target(&stage.url())).await.expect("a session");
+        let seen: i64 = after.client.query_one(count, &[]).await.expect("a count").get(0);
+        assert_eq!(seen, 1);
+    });
+}
