@@ -8,6 +8,7 @@ use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, ForeignGrant, Model};
 use crate::sql::qualified;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap};
 
 /// What is live, hangs on something managed, and is itself not, by what it hangs on.
@@ -109,9 +110,9 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         names.insert(oid, name);
     }
     let class_of = |name: &str| classes.get(name).copied().unwrap_or_default();
-    let known: HashMap<(u32, u32, i32), &Address> =
+    let known: FxHashMap<(u32, u32, i32), &Address> =
         loaded.ids.iter().map(|((class, oid, sub), address)| ((class_of(class), *oid, *sub), address)).collect();
-    let mut parts: HashMap<(u32, u32), (u32, u32, i32)> = HashMap::new();
+    let mut parts: FxHashMap<(u32, u32), (u32, u32, i32)> = FxHashMap::default();
     for row in client.query(PARTS, &[]).await? {
         let class: &str = row.try_get(2)?;
         parts.insert((row.try_get(0)?, row.try_get(1)?), (class_of(class), row.try_get(3)?, row.try_get(4)?));
@@ -131,7 +132,7 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         }
         None
     };
-    let mut needs: HashMap<Address, Vec<Address>> = HashMap::new();
+    let mut needs: FxHashMap<Address, Vec<Address>> = FxHashMap::default();
     let mut unknown: HashMap<Address, Vec<(u32, u32, i32)>> = HashMap::new();
     let mut astray: BTreeSet<Address> = BTreeSet::new();
     for row in client.query(SCAN, &[]).await? {

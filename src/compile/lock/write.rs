@@ -5,7 +5,8 @@ use super::{columns_digest, spec_digest, Header, LockedSettings, Seal, SourceLin
 use crate::declare::{Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a lock is written from, besides the nodes.
 pub struct Origin<'a> {
@@ -34,7 +35,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
         }
     }
     let mut body = String::new();
-    let mut seals: HashMap<&str, Seal> = HashMap::new();
+    let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
     let mut source = "";
     for (address, variants) in &lines {
         for (text, pg, locked) in variants {
@@ -83,14 +84,14 @@ fn push<T: serde::Serialize>(text: &mut String, line: &T) -> Result<()> {
 }
 
 /// What each file needs of the others, as path and digest: where these change without it (in a merge), it is stale.
-fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<HashMap<&'a str, BTreeSet<(String, String)>>> {
-    let mut homes: HashMap<Address, &str> = HashMap::new();
+fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<FxHashMap<&'a str, BTreeSet<(String, String)>>> {
+    let mut homes: FxHashMap<Address, &str> = FxHashMap::default();
     for (address, variants) in lines {
         if let (true, Some((_, _, first))) = (starts_block(address), variants.first()) {
             homes.insert((*address).clone(), &first.source);
         }
     }
-    let mut used: HashMap<&str, BTreeSet<&Address>> = HashMap::new();
+    let mut used: FxHashMap<&str, BTreeSet<&Address>> = FxHashMap::default();
     for (address, variants) in lines {
         let Some(home) = homes.get(&address.thing()) else { continue };
         for (_, _, locked) in variants {
@@ -101,10 +102,10 @@ fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<HashMap<&
             }
         }
     }
-    let mut digests: HashMap<&Address, String> = HashMap::new();
-    let mut found: HashMap<&str, BTreeSet<(String, String)>> = HashMap::new();
+    let mut digests: FxHashMap<&Address, String> = FxHashMap::default();
+    let mut found: FxHashMap<&str, BTreeSet<(String, String)>> = FxHashMap::default();
     // Who takes a relation as a whole needs all of its columns, those to come included.
-    let mut wholes: HashMap<&Address, String> = HashMap::new();
+    let mut wholes: FxHashMap<&Address, String> = FxHashMap::default();
     for (address, variants) in lines {
         let Some(home) = homes.get(&address.thing()) else { continue };
         for relation in variants.iter().flat_map(|(_, _, locked)| &locked.reads) {
