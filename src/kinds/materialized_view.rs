@@ -122,6 +122,14 @@ impl Kind for MaterializedView {
         format!("MATERIALIZED VIEW {}", relation(&node.address))
     }
 
+    fn computes(&self, node: &Node) -> Option<String> {
+        node.spec.read::<MaterializedViewSpec>().ok().map(|spec| spec.body.query)
+    }
+
+    fn reads_as_owner(&self, _node: &Node) -> bool {
+        true
+    }
+
     fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<MaterializedViewSpec>() else { return Vec::new() };
         let MaterializedViewSpec { body, with, method } = &spec;

@@ -241,6 +241,29 @@ pub trait Kind: Sync {
         None
     }
 
+    /// All that what it gives depends on, as a text to compare; None if it computes nothing.
+    fn computes(&self, node: &Node) -> Option<String> {
+        let _ = node;
+        None
+    }
+
+    /// Whether it computes with the rights of its owner, and not of who asks.
+    fn reads_as_owner(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
+
+    /// Whether it says which rows somebody may see or change.
+    fn decides_on_rows(&self) -> bool {
+        false
+    }
+
+    /// Whether with it, rows of its parent are held back from who asks.
+    fn secures(&self, node: &Node) -> bool {
+        let _ = node;
+        false
+    }
+
     /// Whether it is made of data, so that it is never recreated.
     fn holds_rows(&self) -> bool {
         false

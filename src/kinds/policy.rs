@@ -142,6 +142,10 @@ impl Kind for Policy {
         format!("POLICY {} ON {}", Ident(node.address.name()), relation(&node.address))
     }
 
+    fn decides_on_rows(&self) -> bool {
+        true
+    }
+
     fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<PolicySpec>() else { return Vec::new() };
         let PolicySpec { command, restrictive, to: _, using, check } = &spec;

@@ -53,6 +53,10 @@ impl Kind for Procedure {
         routine::phrase(WORD, &node.address)
     }
 
+    fn computes(&self, node: &Node) -> Option<String> {
+        routine::computes(node)
+    }
+
     fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
         routine::create(WORD, node, scope)
     }

@@ -183,6 +183,21 @@ fn renamed_in(text: &str, old: &str, new: &str) -> String {
     out + rest
 }
 
+/// What it gives depends on its text and on as whom and under which settings that runs, not on what the planner is told.
+pub fn computes(node: &Node) -> Option<String> {
+    let spec: RoutineSpec = node.spec.read().ok()?;
+    let told = RoutineSpec {
+        volatility: None,
+        leakproof: false,
+        parallel: None,
+        cost: None,
+        rows: None,
+        support: None,
+        ..spec
+    };
+    Some(Spec::of(&told).as_json().to_owned())
+}
+
 /// The body of an SQL function in string form: PostgreSQL checks that what it names is there, and forgets it.
 pub fn untracked(node: &Node) -> Option<String> {
     node.spec.read::<RoutineSpec>().ok().filter(|spec| spec.language == "sql").and_then(|spec| spec.body)
@@ -230,7 +245,10 @@ pub fn grantable(word: &str, node: &Node) -> Grantable {
 
 fn with_hazards(change: Change, old: Option<&RoutineSpec>, new: &RoutineSpec) -> Change {
     let Some(old) = old else { return change };
-    let fixed = |spec: &RoutineSpec| spec.set.iter().any(|s| s.starts_with("search_path="));
+    let path = |spec: &RoutineSpec| spec.set.iter().find_map(|s| s.strip_prefix("search_path=").map(str::to_owned));
+    let (before, after) = (path(old), path(new));
+    // Nothing but what is built in is found on an empty one.
+    let empty = |path: &String| path.is_empty() || path == "\"\"";
     change
         .hazard_if(
             new.security_definer && !old.security_definer,
@@ -238,9 +256,16 @@ fn with_hazards(change: Change, old: Option<&RoutineSpec>, new: &RoutineSpec) ->
             "it runs with the rights of its owner, no longer with those of its caller",
         )
         .hazard_if(
-            new.security_definer && fixed(old) && !fixed(new),
+            new.security_definer && before.is_some() && after.is_none(),
             Hazard::AccessWidened,
             "its caller chooses the search path under which it runs with the rights of its owner",
+        )
+        .hazard_if(
+            new.security_definer
+                && before.as_ref().is_some_and(empty)
+                && after.as_ref().is_some_and(|path| !empty(path)),
+            Hazard::AccessWidened,
+            "who may create in a schema of its search path can have it run other things with the rights of its owner",
         )
         .hazard_if(
             new.leakproof && !old.leakproof,

@@ -71,6 +71,10 @@ impl Kind for RowSecurity {
         format!("TABLE {}", relation(&node.address))
     }
 
+    fn secures(&self, node: &Node) -> bool {
+        node.spec.read::<RowSecuritySpec>().is_ok_and(|spec| spec.enabled)
+    }
+
     fn create(&self, node: &Node, _riders: &[&Node], _scope: &Scope) -> Vec<Change> {
         match node.spec.read() {
             Ok(spec) => set(node, &RowSecuritySpec { enabled: false, forced: false }, &spec),

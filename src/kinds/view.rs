@@ -153,6 +153,14 @@ impl Kind for View {
         format!("VIEW {}", relation(&node.address))
     }
 
+    fn computes(&self, node: &Node) -> Option<String> {
+        node.spec.read::<ViewSpec>().ok().map(|spec| spec.body.query)
+    }
+
+    fn reads_as_owner(&self, node: &Node) -> bool {
+        node.spec.read::<ViewSpec>().is_ok_and(|spec| !spec.security_invoker)
+    }
+
     fn create(&self, node: &Node, riders: &[&Node], scope: &Scope) -> Vec<Change> {
         let Ok(spec) = node.spec.read::<ViewSpec>() else { return Vec::new() };
         let before = scope.actual.get(&node.address).and_then(|live| live.spec.read::<ViewSpec>().ok());

@@ -14,6 +14,7 @@
 //! Failure: a cycle that nothing can break is an error that names it.
 
 use super::expand::{Fate, Fates};
+use super::widened::widened;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Change, Hazard, Kind, Scope};
 use crate::model::{Address, Node};
@@ -60,8 +61,14 @@ struct Apart {
 /// Orders everything that the fates ask for.
 pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
     let mut apart = Apart::default();
+    let widened = widened(fates, scope);
     loop {
-        let ops = operations(fates, scope, &apart);
+        let mut ops = operations(fates, scope, &apart);
+        for op in ops.iter_mut().filter(|op| op.new.is_some()) {
+            if let (Some(reasons), Some(change)) = (widened.get(&op.address), op.changes.last_mut()) {
+                change.hazards.extend(reasons.iter().map(|why| (Hazard::AccessWidened, why.clone())));
+            }
+        }
         let graph = Edges::new(&ops, scope, &apart).graph();
         let knots: Vec<Vec<NodeIndex>> =
             petgraph::algo::kosaraju_scc(&graph).into_iter().filter(|scc| scc.len() > 1).collect();
@@ -167,7 +174,7 @@ fn create<'a>(
         changes.extend(facet::create(kinds::kind_of(&child.address), child, scope));
     }
     if let (Some(Fate::Replace { old, .. }), Some(change)) = (fates.get(address), changes.last_mut()) {
-        change.hazards.extend(widened(kind, old, new, scope));
+        change.hazards.extend(gained(kind, old, new, scope));
     }
     let riders: Vec<Address> = riders.iter().map(|(child, _)| child.address.clone()).collect();
     for late in riders.iter().chain([address]).filter(|a| apart.early.contains(a)) {
@@ -179,7 +186,7 @@ fn create<'a>(
 }
 
 /// What somebody may do with the new thing that nobody could with the old one in whose place it comes.
-fn widened(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<(Hazard, String)> {
+fn gained(kind: &dyn Kind, old: &Node, new: &Node, scope: &Scope) -> Vec<(Hazard, String)> {
     let hazards = facet::alter(kind, old, new, scope).into_iter().flat_map(|change| change.hazards);
     hazards.filter(|(hazard, _)| *hazard == Hazard::AccessWidened).collect()
 }

@@ -13,6 +13,7 @@ pub mod held;
 mod make;
 mod preflight;
 pub mod rename;
+mod widened;
 
 pub use batch::{build, steps, Built, Input};
 pub use file::{

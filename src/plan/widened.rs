@@ -1,0 +1,90 @@
+//! What a change lets somebody see through something else: a function that policies decide by, a view that reads past
+//! row security.
+
+use super::expand::{Fate, Fates};
+use crate::kinds::{self, Scope};
+use crate::model::{Address, Model, Node};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// By the address of what changes: why other rows are let through than before.
+pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
+    let changed: Vec<&Node> = fates.values().filter_map(computes_otherwise).collect();
+    if changed.is_empty() {
+        return BTreeMap::new();
+    }
+    let users = users(scope.desired);
+    let mut found = BTreeMap::new();
+    for node in changed {
+        let decides = deciding(node, &users, scope)
+            .map(|policy| format!("{policy} decides by it: other rows are let through than before"));
+        let past = secured(node, scope.desired).map(|table| {
+            format!("it reads {table} with the rights of its owner, whatever row security lets who asks see, and shows other rows than before")
+        });
+        let reasons: Vec<String> = decides.into_iter().chain(past).collect();
+        if !reasons.is_empty() {
+            found.insert(node.address.clone(), reasons);
+        }
+    }
+    found
+}
+
+/// What becomes of something that is there before and after and gives other results then.
+fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
+    let (old, new) = match fate {
+        Fate::Alter { old, new, .. }
+        | Fate::Replace { old, new }
+        | Fate::Swap { old, new, .. }
+        | Fate::Lift { old, new, .. } => (old, new),
+        Fate::Create(_) | Fate::Drop(_) => return None,
+    };
+    let kind = kinds::kind_of(&new.address);
+    (kind.computes(old)? != kind.computes(new)?).then_some(new)
+}
+
+fn users(model: &Model) -> HashMap<&Address, Vec<&Node>> {
+    let mut users: HashMap<&Address, Vec<&Node>> = HashMap::new();
+    for node in model.nodes() {
+        for need in &node.needs {
+            users.entry(need).or_default().push(node);
+        }
+    }
+    users
+}
+
+/// The first thing that decides which rows are seen, was there before, and rests on the node, be it through others that
+/// compute.
+fn deciding<'a>(node: &'a Node, users: &HashMap<&Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
+    let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
+    let mut found: Option<&Address> = None;
+    while let Some(address) = next.pop() {
+        for user in users.get(address).into_iter().flatten() {
+            let kind = kinds::kind_of(&user.address);
+            if kind.decides_on_rows() && scope.actual.get(&user.address).is_some() {
+                found = Some(found.map_or(&user.address, |found| found.min(&user.address)));
+            } else if kind.computes(user).is_some() && seen.insert(&user.address) {
+                next.push(&user.address);
+            }
+        }
+    }
+    found
+}
+
+/// The first relation under row security that the node reads with its owner's rights, be it through views.
+fn secured(node: &Node, model: &Model) -> Option<Address> {
+    if !kinds::kind_of(&node.address).reads_as_owner(node) {
+        return None;
+    }
+    let (mut seen, mut next, mut found) = (BTreeSet::new(), vec![node], BTreeSet::new());
+    while let Some(reader) = next.pop() {
+        for relation in reader.needs.iter().map(Address::thing) {
+            if !seen.insert(relation.clone()) {
+                continue;
+            }
+            if model.children(&relation).any(|part| kinds::kind_of(&part.address).secures(part)) {
+                found.insert(relation.clone());
+            }
+            next.extend(model.get(&relation).filter(|n| kinds::kind_of(&n.address).computes(n).is_some()));
+        }
+    }
+    found.into_iter().next()
+}
