@@ -1,11 +1,13 @@
 //! Drift: where a live database is not what its declaration says, field by field. Pure, and without
 //! knowledge of kinds: fields are those of the specs, and the facets that all kinds share.
 
+use crate::catalog::Unread;
 use crate::decide::Undecided;
 use crate::diff::{self, diff, Delta};
 use crate::engine::Live;
 use crate::kinds::{self, facet};
 use crate::model::{Address, Grants, Model, Node, Privilege};
+use crate::sql::qualified;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,15 +99,26 @@ pub struct Field {
 impl Drift {
     /// Compares what was read with the declaration, for a server of this major. What is undecided is set aside.
     pub fn of(live: &Live, desired: &Model, undecided: &[Undecided], major: u32) -> Self {
-        let Live { model, unmanaged: _, surroundings: _, unmodelled, unchecked, foreign_grants, astray: _ } = live;
+        let Live { model, unmanaged: _, surroundings: _, unmodelled, unread, unchecked, foreign_grants, astray: _ } =
+            live;
         let mut drift = Self::with_open(model, desired, undecided, major);
         // What could not be read is neither there nor missing.
         drift.differences.retain(|d| {
             let words = format!("{}: ", d.address);
             d.change != Change::Missing || !unchecked.iter().any(|u| u.starts_with(&words))
         });
+        // Nor is what is there, and is more than what is declared under that name can be.
+        let mut not_checked = unchecked.clone();
+        drift.differences.retain(|d| {
+            let node = desired.get(&d.address).filter(|_| d.change == Change::Missing);
+            let slots = node.map(|node| kinds::kind_of(&d.address).slots(node)).unwrap_or_default();
+            let held = |u: &&Unread| slots.contains(&("relation".to_owned(), qualified(&u.schema, &u.name)));
+            let Some(unread) = unread.iter().find(held) else { return true };
+            not_checked.push(format!("{}: it is {}, which is not managed", d.address, unread.what));
+            false
+        });
         let notes = &mut drift.notes;
-        notes.not_checked.clone_from(unchecked);
+        notes.not_checked = not_checked;
         notes.not_managed = unmodelled.iter().map(|u| u.what.clone()).collect();
         notes.foreign_grants = foreign_grants.iter().map(|(at, grant)| (at.clone(), grant.printed.clone())).collect();
         notes.not_checked.sort();

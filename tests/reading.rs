@@ -64,3 +64,26 @@ fn a_twin_sees_the_same_state() {
         assert_eq!(seen, 1);
     });
 }
+
+#[test]
+fn what_is_there_and_not_managed_is_not_missing() {
+    let stage = Stage::with(
+        "create table a (id int primary key, note text); create table b (id int primary key);
+         create table parts (id int) partition by range (id); create foreign data wrapper w; create server s foreign data wrapper w;
+         create foreign table far (id int) server s",
+        "tables:\n  a:\n    columns: {id: int primary key, note: text}\n  b:\n    columns: {id: int primary key}\n  far:\n    columns: {id: int}\n  parts:\n    columns: {id: int}\n",
+    );
+    stage.sql("create table heir () inherits (a)");
+    let ran = stage.on(&["drift", "schema"]);
+    assert_eq!(ran.status, Some(1), "{ran}");
+    for words in [
+        "table public.a: it is a table that another inherits from",
+        "table public.far: it is a foreign table",
+        "table public.parts: it is a partitioned table",
+    ] {
+        assert!(ran.to_string().contains(words), "{words}: {ran}");
+    }
+    assert!(!ran.to_string().contains("not there"), "{ran}");
+    stage.sql("alter table b add odd int");
+    assert_eq!(stage.on(&["drift", "schema"]).status, Some(2));
+}

@@ -2,7 +2,7 @@
 
 use super::depend::Unmanaged;
 use super::load::Loaded;
-use super::surroundings::{Surroundings, Unmodelled};
+use super::surroundings::{Surroundings, Unmodelled, Unread};
 use crate::model::{Address, ForeignGrant, Model};
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ pub struct Live {
     pub unmanaged: Unmanaged,
     pub surroundings: Surroundings,
     pub unmodelled: Vec<Unmodelled>,
+    pub unread: Vec<Unread>,
     /// What could not be read, in words.
     pub unchecked: Vec<String>,
     /// Grants that another role than the owner made.
@@ -23,8 +24,8 @@ pub struct Live {
 /// What was read, without what plans need besides.
 impl From<Loaded> for Live {
     fn from(loaded: Loaded) -> Self {
-        let Loaded { model, ids: _, members: _, unchecked, foreign_grants, unmodelled, astray } = loaded;
+        let Loaded { model, ids: _, members: _, unchecked, foreign_grants, unmodelled, unread, astray } = loaded;
         let (unmanaged, surroundings) = (Unmanaged::default(), Surroundings::default());
-        Self { model, unmanaged, surroundings, unmodelled, unchecked, foreign_grants, astray }
+        Self { model, unmanaged, surroundings, unmodelled, unread, unchecked, foreign_grants, astray }
     }
 }

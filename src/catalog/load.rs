@@ -7,7 +7,7 @@
 
 use super::fetch::{fetch, Query, CHUNK};
 use super::session::{for_major, Session};
-use super::surroundings::Unmodelled;
+use super::surroundings::{Unmodelled, Unread};
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
@@ -44,6 +44,8 @@ pub struct Loaded {
     pub foreign_grants: Vec<(Address, ForeignGrant)>,
     /// What no kind models: it is never touched. Empty where it was read amid changes.
     pub unmodelled: Vec<Unmodelled>,
+    /// Of those, relations that have the name of something that could be read. Empty likewise.
+    pub unread: Vec<Unread>,
     /// What rests on something that is not managed; filled in with the dependencies.
     pub astray: BTreeSet<Address>,
 }
@@ -133,6 +135,18 @@ const COLLATIONS: &str = "\
 select co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname)
 from pg_collation co join pg_namespace n on n.oid = co.collnamespace";
 
+const UNREAD: &str = "\
+select n.nspname::text, c.relname::text,
+       case when c.relkind = 'f' then 'a foreign table' when c.relispartition then 'a partition'
+            when c.relkind = 'p' then 'a partitioned table'
+            when exists (select from pg_inherits i where i.inhrelid = c.oid) then 'a table that inherits from another'
+            else 'a table that another inherits from' end
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relnamespace = any ($1)
+  and (c.relkind in ('p', 'f') or c.relkind = 'r' and (c.relispartition
+       or exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)))
+order by 1, 2";
+
 const COMMENTS: &str = "\
 select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
 
@@ -150,12 +164,17 @@ enum Part {
     Kind(&'static dyn Kind, Catalog),
     Comments,
     Unmodelled,
+    Unread,
 }
 
 /// In the order in which the rows are needed. `whole`: also what no kind models.
 fn parts(whole: bool) -> impl Iterator<Item = Part> {
     let kinds = kinds::KINDS.iter().filter_map(|kind| Some(Part::Kind(*kind, kind.catalog()?)));
-    std::iter::once(Part::Columns).chain(kinds).chain([Part::Comments]).chain(whole.then_some(Part::Unmodelled))
+    std::iter::once(Part::Columns)
+        .chain(kinds)
+        .chain([Part::Comments])
+        .chain(whole.then_some(Part::Unmodelled))
+        .chain(whole.then_some(Part::Unread))
 }
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
@@ -200,6 +219,7 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
         Part::Kind(_, catalog) => for_major(catalog.query, session.major),
         Part::Comments => COMMENTS.to_owned(),
         Part::Unmodelled => include_str!("unmodelled.sql").to_owned(),
+        Part::Unread => UNREAD.to_owned(),
     };
     let parts: Vec<Part> = parts(whole).collect();
     let opens = |part: &Part| matches!(part, Part::Kind(kind, _) if kind.opens_relations());
@@ -242,6 +262,7 @@ struct Reader {
     /// Texts by catalog, OID and number.
     comments: Vec<((u32, u32, i32), String)>,
     unmodelled: Vec<Unmodelled>,
+    unread: Vec<Unread>,
 }
 
 impl Reader {
@@ -251,6 +272,10 @@ impl Reader {
             Part::Kind(kind, catalog) => self.row(*kind, catalog, row)?,
             Part::Comments => {
                 self.comments.push(((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?));
+            }
+            Part::Unread => {
+                let (schema, name) = (row.try_get(0)?, row.try_get(1)?);
+                self.unread.push(Unread { schema, name, what: row.try_get(2)? });
             }
             Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
         }
@@ -336,12 +361,12 @@ impl Reader {
 
     fn finish(mut self) -> Loaded {
         let comments = self.comments();
-        let Self { nodes, ids, members, foreign_grants, mut unmodelled, .. } = self;
+        let Self { nodes, ids, members, foreign_grants, mut unmodelled, unread, .. } = self;
         let mut model = Model::new(nodes);
         comments.into_iter().for_each(|(address, text)| model.comment(&address, text));
         unmodelled.sort();
         let (unchecked, astray) = (Vec::new(), BTreeSet::new());
-        Loaded { model, ids, members, unchecked, foreign_grants, unmodelled, astray }
+        Loaded { model, ids, members, unchecked, foreign_grants, unmodelled, unread, astray }
     }
 
     /// The comments, with what they are of.

@@ -14,4 +14,4 @@ pub use foreign::{sight, Sighting};
 pub use live::Live;
 pub use load::{load, load_within, Loaded, Wanted};
 pub use session::{Identity, Session};
-pub use surroundings::{Surroundings, Unmodelled};
+pub use surroundings::{Surroundings, Unmodelled, Unread};

@@ -62,6 +62,15 @@ impl Surroundings {
     }
 }
 
+/// A relation in an owned schema that no kind reads, although one reads its like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub schema: String,
+    pub name: String,
+    /// What it is, in words: `a partitioned table`.
+    pub what: String,
+}
+
 /// Something in an owned schema that no kind models.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Unmodelled {

@@ -430,7 +430,7 @@ impl Kind for Domain {
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         // Relations have row types of their own name.
-        vec![("type".into(), format!("{}.{}", node.address.schema(), node.address.name()))]
+        vec![("type".into(), qualified(node.address.schema(), node.address.name()))]
     }
 
     fn rebind(&self, node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {

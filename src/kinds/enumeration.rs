@@ -275,7 +275,7 @@ impl Kind for Enum {
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         // Relations have row types of their own name.
-        vec![("type".into(), format!("{}.{}", node.address.schema(), node.address.name()))]
+        vec![("type".into(), qualified(node.address.schema(), node.address.name()))]
     }
 
     fn grantable(&self, node: &Node, _major: u32) -> Option<Grantable> {

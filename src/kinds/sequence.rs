@@ -475,7 +475,7 @@ impl Kind for Sequence {
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
-        vec![("relation".into(), format!("{}.{}", node.address.schema(), node.address.name()))]
+        vec![("relation".into(), qualified(node.address.schema(), node.address.name()))]
     }
 
     fn rebind(&self, node: &Node, below: &Address, cause: Cause, scope: &Scope) -> Rebind {

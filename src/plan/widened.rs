@@ -17,7 +17,7 @@ pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
     for node in changed {
         let decides = deciding(node, &users, scope)
             .map(|policy| format!("{policy} decides by it: other rows are let through than before"));
-        let past = secured(node, scope.desired).map(|table| {
+        let past = secured(node, scope).map(|table| {
             format!("it reads {table} with the rights of its owner, whatever row security lets who asks see, and shows other rows than before")
         });
         let reasons: Vec<String> = decides.into_iter().chain(past).collect();
@@ -51,15 +51,16 @@ fn users(model: &Model) -> HashMap<&Address, Vec<&Node>> {
     users
 }
 
-/// The first thing that decides which rows are seen, was there before, and rests on the node, be it through others that
-/// compute.
+/// The first thing that decides which rows are seen of what row security held back before, and rests on the node, be it
+/// through others that compute.
 fn deciding<'a>(node: &'a Node, users: &HashMap<&Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
     let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
     let mut found: Option<&Address> = None;
     while let Some(address) = next.pop() {
         for user in users.get(address).into_iter().flatten() {
             let kind = kinds::kind_of(&user.address);
-            if kind.decides_on_rows() && scope.actual.get(&user.address).is_some() {
+            let table = user.address.parent();
+            if kind.decides_on_rows() && table.is_some_and(|table| is_secured(&table, scope.actual)) {
                 found = Some(found.map_or(&user.address, |found| found.min(&user.address)));
             } else if kind.computes(user).is_some() && seen.insert(&user.address) {
                 next.push(&user.address);
@@ -69,8 +70,13 @@ fn deciding<'a>(node: &'a Node, users: &HashMap<&Address, Vec<&'a Node>>, scope:
     found
 }
 
-/// The first relation under row security that the node reads with its owner's rights, be it through views.
-fn secured(node: &Node, model: &Model) -> Option<Address> {
+fn is_secured(relation: &Address, model: &Model) -> bool {
+    model.children(relation).any(|part| kinds::kind_of(&part.address).secures(part))
+}
+
+/// The first relation under row security, before and after, that the node reads with its owner's rights, be it through
+/// views.
+fn secured(node: &Node, scope: &Scope) -> Option<Address> {
     if !kinds::kind_of(&node.address).reads_as_owner(node) {
         return None;
     }
@@ -80,10 +86,10 @@ fn secured(node: &Node, model: &Model) -> Option<Address> {
             if !seen.insert(relation.clone()) {
                 continue;
             }
-            if model.children(&relation).any(|part| kinds::kind_of(&part.address).secures(part)) {
+            if is_secured(&relation, scope.desired) && is_secured(&relation, scope.actual) {
                 found.insert(relation.clone());
             }
-            next.extend(model.get(&relation).filter(|n| kinds::kind_of(&n.address).computes(n).is_some()));
+            next.extend(scope.desired.get(&relation).filter(|n| kinds::kind_of(&n.address).computes(n).is_some()));
         }
     }
     found.into_iter().next()
