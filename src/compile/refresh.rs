@@ -19,6 +19,8 @@ pub struct Reading {
     pub declaration: Declaration,
     /// The files that were read; None if all were.
     read: Option<BTreeSet<String>>,
+    /// What the lock holds for one major, where that was looked at already.
+    locked: Option<(u32, Vec<Locked>)>,
 }
 
 /// The sources of a declaration, bodies that the lock knows of included, without parsing anything.
@@ -40,7 +42,7 @@ pub fn sources(path: &Path, lock: &Lock) -> Result<Sources> {
 /// # Errors
 /// Mistakes in the declaration.
 pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result<Reading> {
-    let whole = || Ok(Reading { declaration: declare::read(path)?, read: None });
+    let whole = || Ok(Reading { declaration: declare::read(path)?, read: None, locked: None });
     let Some((lock, first)) = lock.and_then(|lock| Some((lock, lock.header.majors.first()?))) else { return whole() };
     let now = sources(path, lock)?;
     let mut read: BTreeSet<String> = lock.stale(&now).into_iter().collect();
@@ -59,7 +61,7 @@ pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result
     declaration.sources.files.extend(bodies.cloned());
     declaration.sources.files.sort();
     declaration.sources.files.dedup();
-    Ok(Reading { declaration, read: Some(read) })
+    Ok(Reading { declaration, read: Some(read), locked: Some((*first, nodes)) })
 }
 
 /// What the lock knows of the files that are not read.
@@ -74,7 +76,7 @@ impl Reading {
     /// What has to be compiled for these majors. With `adopted_too`, also what was adopted from a database and never
     /// compiled. What others own is as in `stubs`: if that has changed, everything is.
     pub fn increments(
-        &self,
+        &mut self,
         lock: Option<&Lock>,
         majors: &[u32],
         stubs: &Stubs,
@@ -89,8 +91,12 @@ impl Reading {
         let mut increments = BTreeMap::new();
         for major in majors {
             let held = lock.filter(|lock| lock.header.majors.contains(major));
+            let nodes = match self.locked.take_if(|(of, _)| held.is_some() && of == major) {
+                Some((_, nodes)) => nodes,
+                None => held.map(|lock| lock.locked(*major)).transpose()?.unwrap_or_default(),
+            };
             let before = Before {
-                nodes: held.map(|lock| lock.locked(*major)).transpose()?.unwrap_or_default(),
+                nodes,
                 read: &read,
                 moved: held.map(Lock::moved).unwrap_or_default(),
                 adopted_too: adopted_too && lock.is_some_and(|lock| lock.header.adopted),

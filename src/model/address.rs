@@ -127,6 +127,11 @@ impl Address {
             if GOES_ON.iter().any(|(of, rest)| *of == kind && name.starts_with(rest)) {
                 path.push('\\');
             }
+            // Most names need no `\`.
+            if name.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'/' && b != b'\\') {
+                path.push_str(name);
+                continue;
+            }
             for c in name.chars() {
                 match c {
                     '/' | '\\' => path.extend(['\\', c]),

@@ -62,7 +62,7 @@ fn is_zero(n: &u32) -> bool {
 
 /// Whether the node of this address starts a block of the lock: what stands below it belongs to the same file.
 pub fn starts_block(address: &Address) -> bool {
-    address.segments().nth(2).is_none()
+    address.is_thing()
 }
 
 /// How a line starts that starts a block.
