@@ -73,7 +73,7 @@ fn rebuilt(server: &Server, directory: &Path) -> Vec<String> {
     let lock = Lock::read(&path_of(directory)).expect("a lock").expect("a lock");
     let mut more = BTreeSet::new();
     let increment = loop {
-        let reading = compile::read(directory, Some(&lock), &more).expect("a declaration");
+        let mut reading = compile::read(directory, Some(&lock), &more).expect("a declaration");
         let increments = reading.increments(Some(&lock), &[server.major], &Stubs::default(), false);
         let increment = increments.expect("a lock").remove(&server.major).expect("an increment");
         if increment.unread.is_empty() {
