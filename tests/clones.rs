@@ -23,7 +23,7 @@ fn compile(server: &Server, directory: &Path, many: Option<usize>) -> Outcome {
     let lock = Lock::read(&path_of(directory)).map_err(words)?;
     let mut more = BTreeSet::new();
     let (reading, increment) = loop {
-        let reading = compile::read(directory, lock.as_ref(), &more).map_err(words)?;
+        let mut reading = compile::read(directory, lock.as_ref(), &more).map_err(words)?;
         let increments = reading.increments(lock.as_ref(), &[server.major], &Stubs::default(), true);
         let increment = increments.map_err(words)?.remove(&server.major).unwrap_or_default();
         if increment.unread.is_empty() {
