@@ -54,7 +54,7 @@ fn what_is_written_reads_back_and_compiles_to_the_same() {
             let directory = tempfile::tempdir().expect("a directory");
             declared(database, directory.path(), files).await;
             let reading = compile::read(directory.path(), None, &BTreeSet::new());
-            let reading = reading.unwrap_or_else(|error| panic!("{error}"));
+            let mut reading = reading.unwrap_or_else(|error| panic!("{error}"));
             let increments = reading.increments(None, &[server.major], &Stubs::default(), false);
             let all = increments.expect("a lock").remove(&server.major).expect("all of it");
             let place = Place::Server(Box::new(server.target("postgres")));

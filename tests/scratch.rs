@@ -223,7 +223,7 @@ fn compiled(yaml: &str, place: &Place, major: u32) -> Vec<String> {
 fn compiled_in(directory: &std::path::Path, place: &Place, major: u32) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let reading = compile::read(directory, None, &BTreeSet::new()).unwrap_or_else(|error| panic!("{error}"));
+        let mut reading = compile::read(directory, None, &BTreeSet::new()).unwrap_or_else(|error| panic!("{error}"));
         let increments = reading.increments(None, &[major], &Stubs::default(), false);
         let all = increments.expect("no lock").remove(&major).expect("all of it");
         let mut scratch = Scratch::open(place, major, &[], &|_| None).await.unwrap_or_else(|error| panic!("{error}"));
