@@ -87,3 +87,52 @@ fn what_is_there_and_not_managed_is_not_missing() {
     stage.sql("alter table b add odd int");
     assert_eq!(stage.on(&["drift", "schema"]).status, Some(2));
 }
+
+#[test]
+fn what_is_taken_out_after_init_is_missed() {
+    let stage = Stage::new();
+    stage.sql(
+        "create function tf() returns trigger language plpgsql as 'begin return new; end';
+         create table d (id serial primary key, tid int, x text, constraint one check (1 = 1));
+         alter table d enable row level security; create policy p on d using (true);
+         create trigger g before update on d for each row execute function tf()",
+    );
+    stage.on(&["init", "--force"]).ok();
+    let path = "schema/tables/d.yaml";
+    let written = std::fs::read_to_string(stage.path(path)).expect("the file of the table");
+    // Each alone: what else is there stays as it is.
+    for (gone, named) in [
+        (vec!["tid: integer"], "column tid"),
+        (vec!["rls: enabled"], "row security"),
+        (vec!["one:"], "check one"),
+        (vec!["policies:", "  p:"], "policy p"),
+        (vec!["triggers:", "  g:"], "trigger g"),
+    ] {
+        let taken = without(&written, &gone);
+        assert_ne!(taken, written, "{gone:?} is nowhere in\n{written}");
+        stage.file(path, &taken);
+        let lock = std::fs::read(stage.path("schema/schema.lock")).expect("a lock");
+        let ran = stage.on(&["drift", "schema"]);
+        assert_eq!(ran.status, Some(2), "{gone:?}: {ran}");
+        assert!(ran.to_string().contains(named), "{named}: {ran}");
+        assert!(ran.to_string().contains("Drift: 1 difference"), "{gone:?}: {ran}");
+        std::fs::write(stage.path("schema/schema.lock"), lock).expect("the lock as init wrote it");
+        stage.file(path, &written);
+    }
+    assert_eq!(stage.on(&["drift", "schema"]).status, Some(0));
+}
+
+/// The text without the lines that begin so, and what is indented below them.
+fn without(text: &str, beginnings: &[&str]) -> String {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut below = None;
+    let kept = text.lines().filter(|line| {
+        if below.is_some_and(|at| depth(line) > at) {
+            return false;
+        }
+        let gone = beginnings.iter().any(|start| line.trim_start().starts_with(start.trim_start()));
+        below = gone.then(|| depth(line));
+        !gone
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}

@@ -62,6 +62,10 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let drafts: BTreeMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let mut dirty: HashSet<Address> = moved.into_iter().collect();
     let mut known: HashSet<&Address> = HashSet::new();
+    let under = |locked: &Locked| locked.alias.clone().unwrap_or_else(|| locked.node.address.clone());
+    // Nothing of them was ever compiled: what PostgreSQL makes by itself comes again with what is.
+    let adopted: HashSet<&str> =
+        nodes.iter().filter(|l| l.written.is_none() && drafts.contains_key(&under(l))).map(|l| &*l.source).collect();
     for locked in &nodes {
         let address = locked.alias.as_ref().unwrap_or(&locked.node.address);
         let changed = match (drafts.get(address), &locked.written) {
@@ -70,7 +74,8 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
             (None, Some(_)) => read(&locked.source),
             // Adopted, or made by PostgreSQL: the latter falls with what it needs.
             (None, None) => {
-                adopted_too || (read(&locked.source) && !locked.source.is_empty() && !drafted(locked, &drafts))
+                let gone = || adopted.contains(&*locked.source) || !drafted(locked, &drafts);
+                adopted_too || (read(&locked.source) && !locked.source.is_empty() && gone())
             }
         };
         if changed {

@@ -256,6 +256,12 @@ impl Kind for Enum {
         vec![Change::new(format!("DROP {}", self.phrase(node)), Lock::None, &[])]
     }
 
+    fn renames_parts(&self, old: &Node, new: &Node) -> bool {
+        let values = |node: &Node| node.spec.read::<EnumSpec>().map(|spec| spec.values).unwrap_or_default();
+        let now = values(new);
+        values(old).iter().any(|label| !now.contains(label))
+    }
+
     fn alter(&self, old: &Node, new: &Node, scope: &Scope) -> Alter {
         let (Ok(before), Ok(after)) = (old.spec.read::<EnumSpec>(), new.spec.read::<EnumSpec>()) else {
             return Alter::Refuse("its state cannot be read".into());

@@ -241,6 +241,12 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether what names a part of it prints otherwise after this change.
+    fn renames_parts(&self, old: &Node, new: &Node) -> bool {
+        let _ = (old, new);
+        false
+    }
+
     /// All that what it gives depends on, as a text to compare; None if it computes nothing.
     fn computes(&self, node: &Node) -> Option<String> {
         let _ = node;

@@ -162,7 +162,12 @@ impl Kind for Policy {
                 sql.push_str(&format!(" {word} ({text})"));
             }
         }
-        let same = scope.actual.get(&node.address).is_some_and(|live| live.spec == node.spec);
+        // The same text may call another function of that name.
+        let calls = |node: &Node| -> Vec<Address> {
+            node.needs.iter().filter(|need| need.kind() == "function").cloned().collect()
+        };
+        let same =
+            scope.actual.get(&node.address).is_some_and(|live| live.spec == node.spec && calls(live) == calls(node));
         let widens = !restrictive && !same && secured_already(&node.address, scope);
         vec![Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)).hazard_if(
             widens,

@@ -248,7 +248,7 @@ fn with_hazards(change: Change, old: Option<&RoutineSpec>, new: &RoutineSpec) ->
     let path = |spec: &RoutineSpec| spec.set.iter().find_map(|s| s.strip_prefix("search_path=").map(str::to_owned));
     let (before, after) = (path(old), path(new));
     // Nothing but what is built in is found on an empty one.
-    let empty = |path: &String| path.is_empty() || path == "\"\"";
+    let empty = |path: &String| path.is_empty() || path == "\"\"" || path == "pg_catalog";
     change
         .hazard_if(
             new.security_definer && !old.security_definer,

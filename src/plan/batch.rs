@@ -1,14 +1,14 @@
 //! Builds the plan: renames, fates, order, transactions, and the way back of each.
 
 use super::expand::fates;
-use super::file::{Batch, HazardNote, Step};
+use super::file::{address_of, Batch, HazardNote, Step};
 use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
 use super::rename::{again, moved, renames, under_old_names, Rename};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::error::Result;
-use crate::kinds::{facet, Change, Hazard, Lock, Scope};
+use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,10 +92,16 @@ fn under_new_names<'a>(surroundings: &'a Surroundings, renames: &[(Address, Addr
     Cow::Owned(Surroundings { sizes, ..surroundings.clone() })
 }
 
-/// The paths that a batch changes: where the models differ, and what prints the name of something renamed.
+/// The paths that a batch changes: where the models differ, and what prints the name of something renamed, or of a part
+/// of it.
 fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTreeSet<String> {
     let mut paths = fingerprint::changed(before, after);
-    for (new, _) in renames {
+    let changed: Vec<Address> = paths.iter().filter_map(|path| address_of(path)).collect();
+    let parts_renamed = changed.iter().filter(|address| match (before.get(address), after.get(address)) {
+        (Some(old), Some(new)) => kinds::kind_of(address).renames_parts(old, new),
+        _ => false,
+    });
+    for new in renames.iter().map(|(new, _)| new).chain(parts_renamed) {
         let prints = |node: &&crate::model::Node| node.needs.iter().any(|need| need.is_within(new));
         paths.extend(after.nodes().iter().filter(prints).map(|node| node.address.path()));
     }

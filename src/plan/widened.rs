@@ -8,12 +8,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By the address of what changes: why other rows are let through than before.
 pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for node in fates.values().filter_map(is_given_away) {
+        if let Some(table) = secured(node, scope) {
+            let why = format!(
+                "others read {table} through it with the rights of its owner, whatever row security lets them see"
+            );
+            found.insert(node.address.clone(), vec![why]);
+        }
+    }
     let changed: Vec<&Node> = fates.values().filter_map(computes_otherwise).collect();
     if changed.is_empty() {
-        return BTreeMap::new();
+        return found;
     }
     let users = users(scope.desired);
-    let mut found = BTreeMap::new();
     for node in changed {
         let decides = deciding(node, &users, scope)
             .map(|policy| format!("{policy} decides by it: other rows are let through than before"));
@@ -41,11 +49,19 @@ fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
     (kind.computes(old)? != kind.computes(new)?).then_some(new)
 }
 
-fn users(model: &Model) -> HashMap<&Address, Vec<&Node>> {
-    let mut users: HashMap<&Address, Vec<&Node>> = HashMap::new();
+/// What is new and somebody besides its owner may use.
+fn is_given_away<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
+    let Fate::Create(new) = fate else { return None };
+    let others = new.grants.iter().flat_map(|grants| grants.0.keys());
+    others.into_iter().any(|role| Some(role.as_str()) != new.owner.as_deref()).then_some(*new)
+}
+
+/// Who rests on a thing or a part of it, such as a column of a view.
+fn users(model: &Model) -> HashMap<Address, Vec<&Node>> {
+    let mut users: HashMap<Address, Vec<&Node>> = HashMap::new();
     for node in model.nodes() {
         for need in &node.needs {
-            users.entry(need).or_default().push(node);
+            users.entry(need.thing()).or_default().push(node);
         }
     }
     users
@@ -53,7 +69,7 @@ fn users(model: &Model) -> HashMap<&Address, Vec<&Node>> {
 
 /// The first thing that decides which rows are seen of what row security held back before, and rests on the node, be it
 /// through others that compute.
-fn deciding<'a>(node: &'a Node, users: &HashMap<&Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
+fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
     let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
     let mut found: Option<&Address> = None;
     while let Some(address) = next.pop() {
@@ -89,7 +105,8 @@ fn secured(node: &Node, scope: &Scope) -> Option<Address> {
             if is_secured(&relation, scope.desired) && is_secured(&relation, scope.actual) {
                 found.insert(relation.clone());
             }
-            next.extend(scope.desired.get(&relation).filter(|n| kinds::kind_of(&n.address).computes(n).is_some()));
+            // Others read with the rights of who asks.
+            next.extend(scope.desired.get(&relation).filter(|n| kinds::kind_of(&n.address).reads_as_owner(n)));
         }
     }
     found.into_iter().next()

@@ -4,5 +4,8 @@ create function unrelated() returns int language sql as 'select 1';
 create function quick(t int) returns bool language sql as 'select true';
 create table t (id int primary key, tenant int); insert into t values (1, 1), (2, 2);
 alter table t enable row level security;
+create table m (id int, admin bool);
+create view admins as select id from m where admin;
+create policy by_view on t for select using (exists (select 1 from admins a where a.id = t.id));
 create policy of_tenant on t using (allowed(tenant) and quick(id));
 create function hidden() returns int language sql security definer set search_path = '' as 'select 1';

@@ -6,3 +6,6 @@ create view as_owner as select id from below where tenant > 0;
 create view as_caller with (security_invoker) as select id from t where tenant > 0;
 create view of_all as select id from free where id > 0;
 create materialized view kept as select id from t where tenant > 0;
+create view over_caller as select id from as_caller where id > 1;
+create view leak as select id from t; grant select on leak to reader;
+create view for_owner as select id from t;

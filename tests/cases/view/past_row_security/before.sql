@@ -6,3 +6,4 @@ create view as_owner as select id from below where tenant = 1;
 create view as_caller with (security_invoker) as select id from t where tenant = 1;
 create view of_all as select id from free where id = 1;
 create materialized view kept as select id from t where tenant = 1;
+create view over_caller as select id from as_caller where id > 0;
