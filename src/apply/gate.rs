@@ -57,7 +57,9 @@ pub fn hazards(batches: &[Batch], allowed: &[Allowed], forbidden: &[Hazard], how
     if missing.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = missing.iter().map(|a| format!("--allow '{}:{}'", a.hazard.word(), a.address)).collect();
+    // As one word for a shell.
+    let option = |a: &Allowed| format!("--allow '{}:{}'", a.hazard.word(), a.address.replace('\'', r"'\''"));
+    let list: Vec<String> = missing.iter().map(option).collect();
     Err(Error::new(format!(
         "{} hazard{} not allowed:\n  {}",
         list.len(),

@@ -3,6 +3,7 @@
 use super::arguments::{Env, RunArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
+use crate::report::count;
 use crate::{apply, engine};
 use std::path::PathBuf;
 
@@ -31,11 +32,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let report = apply::apply(&plan, &session, &options).await?;
     let text = match (report.steps, report.resumed) {
         (0, _) => "nothing to do\n".to_owned(),
-        (steps, _) => format!(
-            "applied: {steps} steps in {} transaction{}\n",
-            report.batches,
-            if report.batches == 1 { "" } else { "s" }
-        ),
+        (steps, _) => {
+            format!("applied: {} in {}\n", count(steps, "step"), count(report.batches, "transaction"))
+        }
     };
     env.terminal.print(&text)?;
     Ok(Outcome::Agreement)

@@ -3,6 +3,7 @@
 use super::arguments::{Env, RunArgs, TargetArgs};
 use super::Outcome;
 use crate::error::Result;
+use crate::report::count;
 use crate::{apply, engine};
 use std::path::PathBuf;
 
@@ -29,11 +30,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let progress = |text: &str| env.terminal.progress(text);
     let options = args.run.options(env, &args.target, &target, &progress);
     let report = apply::rollback(&plan, &session, &args.allow, &options).await?;
-    env.terminal.print(&format!(
-        "rolled back: {} steps in {} transaction{}\n",
-        report.steps,
-        report.batches,
-        if report.batches == 1 { "" } else { "s" }
-    ))?;
+    let (steps, transactions) = (count(report.steps, "step"), count(report.batches, "transaction"));
+    env.terminal.print(&format!("rolled back: {steps} in {transactions}\n"))?;
     Ok(Outcome::Agreement)
 }

@@ -182,6 +182,10 @@ impl Kind for Column {
         format!("COLUMN {}.{}", relation(&node.address), Ident(node.address.name()))
     }
 
+    fn computes(&self, node: &Node) -> Option<String> {
+        node.spec.read::<ColumnSpec>().ok()?.generated.map(|generated| generated.expression)
+    }
+
     fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
         node.spec.read().map(|spec| change::create(node, &spec, scope)).unwrap_or_default()
     }

@@ -56,12 +56,16 @@ fn is_given_away<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
     others.into_iter().any(|role| Some(role.as_str()) != new.owner.as_deref()).then_some(*new)
 }
 
-/// Who rests on a thing or a part of it, such as a column of a view.
+/// Who rests on something, or on a part of a thing, such as a column of a view.
 fn users(model: &Model) -> HashMap<Address, Vec<&Node>> {
     let mut users: HashMap<Address, Vec<&Node>> = HashMap::new();
     for node in model.nodes() {
         for need in &node.needs {
-            users.entry(need.thing()).or_default().push(node);
+            let thing = need.thing();
+            if thing != *need {
+                users.entry(thing).or_default().push(node);
+            }
+            users.entry(need.clone()).or_default().push(node);
         }
     }
     users

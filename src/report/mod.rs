@@ -15,4 +15,4 @@ mod text;
 pub use drift::{drift, DriftFormat, DriftSubject};
 pub use history::history;
 pub use plan::{plan, way_back, PlanFormat};
-pub use text::{line, lines};
+pub use text::{count, line, lines};

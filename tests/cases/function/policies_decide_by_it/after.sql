@@ -2,10 +2,11 @@ create function mine(t int) returns bool language sql stable begin atomic select
 create function allowed(t int) returns bool language sql stable begin atomic select public.mine(t); end;
 create function unrelated() returns int language sql as 'select 2';
 create function quick(t int) returns bool language sql immutable as 'select true';
-create table t (id int primary key, tenant int);
+create table t (id int primary key, tenant int, shown bool generated always as (id > 0) stored);
 alter table t enable row level security;
 create table m (id int, admin bool);
 create view admins as select id from m where true;
 create policy by_view on t for select using (exists (select 1 from admins a where a.id = t.id));
+create policy of_shown on t for delete using (shown);
 create policy of_tenant on t using (allowed(tenant) and quick(id));
 create function hidden() returns int language sql security definer set search_path = public as 'select 1';

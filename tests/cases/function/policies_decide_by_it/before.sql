@@ -2,10 +2,11 @@ create function mine(t int) returns bool language sql stable begin atomic select
 create function allowed(t int) returns bool language sql stable begin atomic select public.mine(t); end;
 create function unrelated() returns int language sql as 'select 1';
 create function quick(t int) returns bool language sql as 'select true';
-create table t (id int primary key, tenant int); insert into t values (1, 1), (2, 2);
+create table t (id int primary key, tenant int, shown bool generated always as (id > 5) stored); insert into t (id, tenant) values (1, 1), (2, 2);
 alter table t enable row level security;
 create table m (id int, admin bool);
 create view admins as select id from m where admin;
 create policy by_view on t for select using (exists (select 1 from admins a where a.id = t.id));
+create policy of_shown on t for delete using (shown);
 create policy of_tenant on t using (allowed(tenant) and quick(id));
 create function hidden() returns int language sql security definer set search_path = '' as 'select 1';
