@@ -57,9 +57,7 @@ pub fn hazards(batches: &[Batch], allowed: &[Allowed], forbidden: &[Hazard], how
     if missing.is_empty() {
         return Ok(());
     }
-    // As one word for a shell.
-    let option = |a: &Allowed| format!("--allow '{}:{}'", a.hazard.word(), a.address.replace('\'', r"'\''"));
-    let list: Vec<String> = missing.iter().map(option).collect();
+    let list: Vec<String> = missing.iter().map(Allowed::option).collect();
     Err(Error::new(format!(
         "{} hazard{} not allowed:\n  {}",
         list.len(),

@@ -249,7 +249,6 @@ struct Reader {
     major: u32,
     roles: HashMap<u32, String>,
     members: HashMap<(u32, u32), Address>,
-    extensions: HashMap<u32, Address>,
     classes: HashMap<String, u32>,
     known: Known,
     nodes: Vec<Node>,
@@ -345,9 +344,6 @@ impl Reader {
             node.grants = usual.clone().map(Box::new);
         }
         node.owner = owner.filter(|_| has_owner).map(Into::into);
-        if kind.name() == "extension" {
-            self.extensions.insert(oid, address.clone());
-        }
         self.ids.insert((catalog.class, oid, sub), address);
         self.nodes.push(node);
         Ok(())

@@ -62,12 +62,14 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let drafts: BTreeMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let mut dirty: HashSet<Address> = moved.into_iter().collect();
     let mut known: HashSet<&Address> = HashSet::new();
-    let under = |locked: &Locked| locked.alias.clone().unwrap_or_else(|| locked.node.address.clone());
     // Nothing of them was ever compiled: what PostgreSQL makes by itself comes again with what is.
-    let adopted: HashSet<&str> =
-        nodes.iter().filter(|l| l.written.is_none() && drafts.contains_key(&under(l))).map(|l| &*l.source).collect();
+    let adopted: HashSet<&str> = nodes
+        .iter()
+        .filter(|l| l.written.is_none() && drafts.contains_key(l.written_as()))
+        .map(|l| &*l.source)
+        .collect();
     for locked in &nodes {
-        let address = locked.alias.as_ref().unwrap_or(&locked.node.address);
+        let address = locked.written_as();
         let changed = match (drafts.get(address), &locked.written) {
             (Some(draft), Some(digest)) => *written(draft) != **digest,
             (Some(_), None) => true,
@@ -100,7 +102,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     // Where a column stands among others, and in which file, is no reason to compile it again.
     let homes = declaration.homes();
     for locked in &mut kept {
-        if let Some(draft) = drafts.get(locked.alias.as_ref().unwrap_or(&locked.node.address)) {
+        if let Some(draft) = drafts.get(locked.written_as()) {
             if draft.node.order > 0 {
                 locked.node.order = draft.node.order;
             }

@@ -241,7 +241,7 @@ fn finish(fed: Fed, declaration: &Declaration, kept: &[Locked], major: u32) -> V
 impl Locked {
     /// Notes the file that declares it: what PostgreSQL made by itself comes from where what it needs does.
     fn find_home(&mut self, homes: &HashMap<Address, String>) {
-        let own = self.alias.as_ref().unwrap_or(&self.node.address).thing();
+        let own = self.written_as().thing();
         let mut things = std::iter::once(own).chain(self.node.needs.iter().map(Address::thing));
         if let Some(file) = things.find_map(|thing| homes.get(&thing)) {
             self.source = file.as_str().into();

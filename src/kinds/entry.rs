@@ -42,10 +42,10 @@ pub struct Known {
     pub collations: FxHashMap<u32, String>,
 }
 
-/// A column of a relation (`pg_attribute`).
+/// A column of a relation (`pg_attribute`). Of relations that no kind reads, nobody asks for more than the name.
 pub struct KnownColumn {
     pub name: Box<str>,
-    /// OID of its type, or of the type below it if that is a domain; 0 where nobody asks.
+    /// OID of its type, or of the type below it if that is a domain.
     pub base: u32,
     /// OID of its collation; 0 if it has none.
     pub collation: u32,

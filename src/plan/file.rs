@@ -106,6 +106,13 @@ pub struct Allowed {
     pub address: String,
 }
 
+impl Allowed {
+    /// The option that allows it, as words for a POSIX shell.
+    pub fn option(&self) -> String {
+        format!("--allow '{}:{}'", self.hazard.word(), self.address.replace('\'', r"'\''"))
+    }
+}
+
 /// Something that speaks against the plan: rows that would be refused, or a privilege that is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -365,4 +372,16 @@ fn short_name(full: &str, wanted: &str) -> bool {
 /// The address that a step's path names.
 pub fn address_of(path: &str) -> Option<Address> {
     Address::parse(path, crate::kinds::kind_of_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Allowed;
+    use crate::kinds::Hazard;
+
+    #[test]
+    fn an_option_is_one_word_for_a_shell() {
+        let allowed = Allowed { hazard: Hazard::DataLoss, address: "table public.\"it's $x\"".into() };
+        assert_eq!(allowed.option(), r#"--allow 'data_loss:table public."it'\''s $x"'"#);
+    }
 }

@@ -1,4 +1,4 @@
-//! Text that is safe where it goes: terminals, JSON, Markdown, shells.
+//! Text that is safe where it goes: terminals, JSON, Markdown.
 //!
 //! What a terminal or a browser would act on rather than show is written as an escape: control
 //! characters (C0, DEL, C1), and the marks that reorder or hide text (CVE-2021-42574).
@@ -51,11 +51,6 @@ pub fn json<T: serde::Serialize>(value: &T) -> String {
     format!("{}\n", escaped(&text, |c| c == '\n', escape))
 }
 
-/// One argument of a POSIX shell.
-pub fn shell(text: &str) -> String {
-    format!("'{}'", line(text).replace('\'', r"'\''"))
-}
-
 /// Prose in Markdown, on one line: nothing in it is markup.
 pub fn prose(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 8);
@@ -105,7 +100,7 @@ pub fn count(n: usize, one: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{block, cell, code, count, json, line, lines, prose, shell};
+    use super::{block, cell, code, count, json, line, lines, prose};
 
     #[test]
     fn nothing_reaches_a_terminal_raw() {
@@ -123,7 +118,6 @@ mod tests {
         assert_eq!(cell("a|b"), r"`a\|b`");
         assert_eq!(prose("<b>*x*|`@me"), r"\<b\>\*x\*\|\`\@me");
         assert_eq!(block("sql", "a\n```\nb\n"), "````sql\na\n```\nb\n````\n");
-        assert_eq!(shell("a'b\n"), r"'a'\''b\n'");
     }
 
     #[test]

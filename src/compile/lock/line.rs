@@ -20,6 +20,13 @@ pub struct Locked {
     pub reads: Vec<Address>,
 }
 
+impl Locked {
+    /// The address that the declaration has for it.
+    pub fn written_as(&self) -> &Address {
+        self.alias.as_ref().unwrap_or(&self.node.address)
+    }
+}
+
 /// As it stands in the file. A line that starts a block says its source; those below it belong to the same.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

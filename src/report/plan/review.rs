@@ -1,6 +1,6 @@
 //! What a reviewer wants to know of a plan, drawn together from its steps.
 
-use super::super::text::{count, shell};
+use super::super::text::{count, line};
 use crate::kinds::{Hazard, Lock};
 use crate::plan::{Batch, Plan, Rehearsal, Rehearsed, Step};
 use serde::Serialize;
@@ -115,8 +115,7 @@ pub fn meaning(hazard: Hazard) -> &'static str {
 
 /// The options that allow what is not allowed yet.
 pub fn flags(plan: &Plan) -> Vec<String> {
-    let option = |a: &crate::plan::Allowed| format!("--allow {}", shell(&format!("{}:{}", a.hazard.word(), a.address)));
-    plan.not_allowed().iter().map(option).collect()
+    plan.not_allowed().iter().map(|allowed| line(&allowed.option()).into_owned()).collect()
 }
 
 /// Whether it was tried in scratch, and how, in a sentence; None where there is nothing to try.
