@@ -23,28 +23,32 @@ impl<'a> Delta<'a> {
 
 /// All differences, sorted by address.
 pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
-    let mut deltas = Vec::new();
+    pairs(actual, desired).filter_map(|(old, new)| delta(old, new)).collect()
+}
+
+/// The nodes of both by their addresses, sorted: at least one of each two is there.
+pub fn pairs<'a>(actual: &'a Model, desired: &'a Model) -> impl Iterator<Item = (Option<&'a Node>, Option<&'a Node>)> {
     let (mut old, mut new) = (actual.nodes().iter().peekable(), desired.nodes().iter().peekable());
-    loop {
+    std::iter::from_fn(move || {
         let order = match (old.peek(), new.peek()) {
-            (None, None) => return deltas,
+            (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) => a.address.cmp(&b.address),
         };
-        match order {
-            Ordering::Less => deltas.push(Delta { old: old.next(), new: None, spec: true }),
-            Ordering::Greater => deltas.push(Delta { old: None, new: new.next(), spec: true }),
-            Ordering::Equal => {
-                if let (Some(a), Some(b)) = (old.next(), new.next()) {
-                    let spec = !same_spec(a, b);
-                    if spec || facet::differ(a, b) {
-                        deltas.push(Delta { old: Some(a), new: Some(b), spec });
-                    }
-                }
-            }
-        }
-    }
+        Some(match order {
+            Ordering::Less => (old.next(), None),
+            Ordering::Greater => (None, new.next()),
+            Ordering::Equal => (old.next(), new.next()),
+        })
+    })
+}
+
+/// How two nodes of one address differ, if they do.
+pub fn delta<'a>(old: Option<&'a Node>, new: Option<&'a Node>) -> Option<Delta<'a>> {
+    let (Some(a), Some(b)) = (old, new) else { return Some(Delta { old, new, spec: true }) };
+    let spec = !same_spec(a, b);
+    (spec || facet::differ(a, b)).then_some(Delta { old, new, spec })
 }
 
 /// Whether the live spec is the desired one, or becomes it when each text in it that the server also

@@ -3,7 +3,7 @@
 
 use crate::catalog::Unread;
 use crate::decide::Undecided;
-use crate::diff::{self, diff, Delta};
+use crate::diff::{self, Delta};
 use crate::engine::Live;
 use crate::kinds::{self, facet};
 use crate::model::{Address, Grants, Model, Node, Privilege};
@@ -153,8 +153,19 @@ impl Drift {
     /// Compares two models, for a server of this major.
     pub fn between(actual: &Model, desired: &Model, major: u32) -> Self {
         let mut differences: Vec<Difference> = Vec::new();
-        for delta in diff(actual, desired) {
-            let Some(address) = delta.node().map(|n| &n.address) else { continue };
+        let mut usual = Usual { major, grants: BTreeMap::new() };
+        let mut notes = Notes::default();
+        let mut things = Vec::new();
+        // Once through both: they may be large.
+        for (old, new) in diff::pairs(actual, desired) {
+            let Some(address) = new.or(old).map(|n| &n.address) else { continue };
+            if address.is_thing() {
+                things.push(address.clone());
+            }
+            if let (Some(live), Some(declared)) = (old, new) {
+                notes.undeclared_grants.extend(usual.undeclared(live, declared));
+            }
+            let Some(delta) = diff::delta(old, new) else { continue };
             // What comes and goes with its parent is said there.
             if kinds::kind_of(address).is_implied() && (delta.old.is_none() || delta.new.is_none()) {
                 continue;
@@ -165,12 +176,6 @@ impl Drift {
                 None => differences.extend(difference(&delta, actual, desired)),
             }
         }
-        // Parents stand in the model beside their children.
-        let all = desired.nodes().iter().chain(actual.nodes()).map(|n| &n.address);
-        let mut things: Vec<Address> = all.filter(|a| a.is_thing()).cloned().collect();
-        things.sort();
-        things.dedup();
-        let notes = Notes { undeclared_grants: undeclared_grants(actual, desired, major), ..Notes::default() };
         let undecided = Vec::new();
         Self { differences, undecided, things, compared: desired.nodes().len(), notes }
     }
@@ -288,24 +293,26 @@ fn words(held: &[Privilege]) -> Vec<String> {
     held.iter().map(word).collect()
 }
 
-/// Grants on declared things that say nothing of grants, other than those everybody starts with.
-fn undeclared_grants(actual: &Model, desired: &Model, major: u32) -> Vec<UndeclaredGrants> {
-    let mut found = Vec::new();
-    let mut defaults: BTreeMap<String, Grants> = BTreeMap::new();
-    for node in desired.nodes().iter().filter(|n| n.grants.is_none()) {
-        let Some(live) = actual.get(&node.address) else { continue };
-        let Some(grants) = &live.grants else { continue };
-        if !defaults.contains_key(node.address.kind()) {
-            let grantable = kinds::kind_of(&node.address).grantable(live, major);
+/// What everybody starts with on things of a kind, on servers of a major.
+struct Usual {
+    major: u32,
+    grants: BTreeMap<String, Grants>,
+}
+
+impl Usual {
+    /// Grants on a declared thing that says nothing of grants, other than those everybody starts with.
+    fn undeclared(&mut self, live: &Node, declared: &Node) -> Option<UndeclaredGrants> {
+        let (None, Some(grants)) = (&declared.grants, &live.grants) else { return None };
+        let kind = live.address.kind();
+        if !self.grants.contains_key(kind) {
+            let grantable = kinds::kind_of(&live.address).grantable(live, self.major);
             let default = grantable.map(|g| facet::default_grants(&g)).unwrap_or_default();
-            defaults.insert(node.address.kind().to_owned(), default);
+            self.grants.insert(kind.to_owned(), default);
         }
-        let Some(default) = defaults.get(node.address.kind()) else { continue };
-        if **grants != *default && !as_initdb_made_it(&node.address, grants, major) {
-            found.push(UndeclaredGrants { address: node.address.clone(), held: beyond(grants, default) });
-        }
+        let default = self.grants.get(kind).filter(|default| **grants != **default)?;
+        let as_made = as_initdb_made_it(&live.address, grants, self.major);
+        (!as_made).then(|| UndeclaredGrants { address: live.address.clone(), held: beyond(grants, default) })
     }
-    found
 }
 
 /// The schema `public` is made with grants; before 15 everybody could create in it, which is worth a note.

@@ -12,13 +12,6 @@ const MANY: i64 = 2000;
 /// Rows that are handed on together; the last ones of a query are fewer.
 pub const CHUNK: usize = 512;
 
-/// A query; the OIDs of the schemas are its parameter.
-pub struct Query {
-    pub sql: String,
-    /// Whether it makes the server open relations: those that do are best run on one connection.
-    pub opens_relations: bool,
-}
-
 /// What has come of one query and is not handed on yet.
 #[derive(Default)]
 struct Waiting {
@@ -28,39 +21,48 @@ struct Waiting {
 
 /// The queries, and how far they are.
 struct Queue<'a> {
-    queries: &'a [Query],
+    queries: &'a [String],
     schemas: &'a [u32],
-    /// Those that somebody has begun.
-    begun: RefCell<Vec<bool>>,
+    /// How many somebody has begun.
+    begun: Cell<usize>,
     /// The first that is not handed on whole.
     at: Cell<usize>,
     waiting: RefCell<Vec<Waiting>>,
     take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
 }
 
-/// Runs the queries in the session's transaction, and hands on what they give.
-/// `shared`: others can see what it sees.
-pub async fn fetch(
-    session: &Session,
-    shared: bool,
-    queries: &[Query],
-    schemas: &[u32],
-    take: &mut dyn FnMut(usize, Vec<Row>),
-) -> Result<(), tokio_postgres::Error> {
-    let second = if shared && is_much(session, schemas).await? { session.twin().await? } else { None };
-    let queue = Queue {
-        queries,
-        schemas,
-        begun: RefCell::new(vec![false; queries.len()]),
-        at: Cell::new(0),
-        waiting: RefCell::new(queries.iter().map(|_| Waiting::default()).collect()),
-        take: RefCell::new(take),
-    };
-    match second {
-        Some(second) => {
-            tokio::try_join!(queue.work(&session.client, false), queue.work(&second.client, true)).map(|_| ())
+/// Connections that see the same.
+pub struct Connections<'a> {
+    first: &'a Session,
+    second: Option<Session>,
+}
+
+impl<'a> Connections<'a> {
+    /// The session, and where there is much to read another one. `shared`: others can see what it sees.
+    pub async fn of(session: &'a Session, shared: bool, schemas: &[u32]) -> Result<Self, tokio_postgres::Error> {
+        let second = if shared && is_much(session, schemas).await? { session.twin().await? } else { None };
+        Ok(Self { first: session, second })
+    }
+
+    /// Runs the queries, whose parameter are the OIDs of the schemas, and hands on what they give.
+    pub async fn fetch(
+        &self,
+        queries: &[String],
+        schemas: &[u32],
+        take: &mut dyn FnMut(usize, Vec<Row>),
+    ) -> Result<(), tokio_postgres::Error> {
+        let queue = Queue {
+            queries,
+            schemas,
+            begun: Cell::new(0),
+            at: Cell::new(0),
+            waiting: RefCell::new(queries.iter().map(|_| Waiting::default()).collect()),
+            take: RefCell::new(take),
+        };
+        match &self.second {
+            Some(second) => tokio::try_join!(queue.work(&self.first.client), queue.work(&second.client)).map(|_| ()),
+            None => queue.work(&self.first.client).await,
         }
-        None => queue.work(&session.client, false).await,
     }
 }
 
@@ -71,20 +73,13 @@ async fn is_much(session: &Session, schemas: &[u32]) -> Result<bool, tokio_postg
 }
 
 impl Queue<'_> {
-    /// Begins the next query, one that opens relations if that is preferred and there is one, or one that does not.
-    fn begin(&self, opens_relations: bool) -> Option<usize> {
-        let mut begun = self.begun.borrow_mut();
-        let left = || (0..self.queries.len()).filter(|which| !begun[*which]);
-        let preferred = left().find(|which| self.queries[*which].opens_relations == opens_relations);
-        let which = preferred.or_else(|| left().next())?;
-        begun[which] = true;
-        Some(which)
-    }
-
-    async fn work(&self, client: &Client, opens_relations: bool) -> Result<(), tokio_postgres::Error> {
-        while let Some(which) = self.begin(opens_relations) {
+    async fn work(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
+        loop {
+            let which = self.begun.get();
+            let Some(query) = self.queries.get(which) else { return Ok(()) };
+            self.begun.set(which + 1);
             let parameters: [&(dyn ToSql + Sync); 1] = [&self.schemas];
-            let stream = client.query_raw(&self.queries[which].sql, parameters).await?;
+            let stream = client.query_raw(query, parameters).await?;
             futures_util::pin_mut!(stream);
             let mut chunk = Vec::new();
             while let Some(row) = stream.try_next().await? {
@@ -95,7 +90,6 @@ impl Queue<'_> {
             }
             self.hand_on(which, chunk, true);
         }
-        Ok(())
     }
 
     fn hand_on(&self, which: usize, chunk: Vec<Row>, whole: bool) {

@@ -5,14 +5,16 @@
 //! OIDs stay in here and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
-use super::fetch::{fetch, Query, CHUNK};
+use super::fetch::Connections;
+use super::printing::{self, Alike};
 use super::session::{for_major, Session};
 use super::surroundings::{Unmodelled, Unread};
 use crate::error::{Error, Result};
-use crate::kinds::{self, facet, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row};
+use crate::kinds::{self, facet, Asides, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row, Texts, Tree};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use tokio_postgres::error::SqlState;
 
 /// What is to be read.
@@ -31,11 +33,18 @@ pub struct Wanted {
 /// (catalog, OID, sub) of a thing in this one database.
 pub type Id = (&'static str, u32, i32);
 
+/// Where the thing of an OID is.
+pub struct Place {
+    pub address: Address,
+    /// Among the nodes, in the order of reading.
+    at: usize,
+}
+
 /// What was read.
 pub struct Loaded {
     pub model: Model,
     /// Where each OID went.
-    pub ids: FxHashMap<Id, Address>,
+    pub ids: FxHashMap<Id, Place>,
     /// Extension by the (catalog, OID) of its members.
     pub members: HashMap<(u32, u32), Address>,
     /// What the role may not read, in words.
@@ -152,29 +161,52 @@ select d.classoid, d.objoid, d.objsubid, d.description from pg_description d whe
 
 /// Columns of what no kind reads and foreign keys refer to.
 const ELSEWHERE: &str = "\
-select attrelid, attrelid, attnum::int4, null, null, attname::text, atttypid, attcollation from pg_attribute
-where attnum > 0 and attrelid in (
-  select k.confrelid from pg_constraint k
+select a.attrelid, a.attrelid, a.attnum::int4, null, null, a.attname::text, a.atttypid, a.attcollation
+from (
+  select distinct k.confrelid from pg_constraint k
   join pg_class r on r.oid = k.confrelid
-  where k.contype = 'f' and (r.relnamespace <> all ($1) or r.relkind <> 'r'))";
+  where k.contype = 'f' and (r.relnamespace <> all ($1) or r.relkind <> 'r')
+  offset 0
+) e
+join pg_attribute a on a.attrelid = e.confrelid and a.attnum > 0";
+
+/// What few columns of relations have that only indexes model: parameters of operator classes, statistics targets.
+const OPTIONS: &str = "\
+select a.attrelid, a.attnum::text, c.relkind = 'i', a.attoptions,
+       case when c.relkind in ('r', 'm') and a.attoptions is not null
+            then format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname)
+            when c.relkind = 'i' and coalesce(a.attstattarget, -1) >= 0
+            then format('statistics target of index %s', c.oid::regclass) end
+from (
+  select attrelid, attnum, attname, attoptions, attstattarget from pg_attribute
+  where (attoptions is not null or coalesce(attstattarget, -1) >= 0) and attnum > 0 and not attisdropped
+  offset 0
+) a
+join pg_class c on c.oid = a.attrelid
+where c.relnamespace = any ($1)";
 
 /// What is read of all that there is, with the OIDs of the owned schemas.
 enum Part {
-    Columns,
-    Kind(&'static dyn Kind, Catalog),
+    Elsewhere,
+    Options,
+    Trees(&'static dyn Kind, &'static Tree),
+    /// The query of that number among a kind's asides.
+    Aside(&'static dyn Kind, usize, &'static str),
     Comments,
     Unmodelled,
     Unread,
+    Kind(&'static dyn Kind, Catalog),
 }
 
-/// In the order in which the rows are needed. `whole`: also what no kind models.
-fn parts(whole: bool) -> impl Iterator<Item = Part> {
-    let kinds = kinds::KINDS.iter().filter_map(|kind| Some(Part::Kind(*kind, kind.catalog()?)));
-    std::iter::once(Part::Columns)
-        .chain(kinds)
-        .chain([Part::Comments])
-        .chain(whole.then_some(Part::Unmodelled))
-        .chain(whole.then_some(Part::Unread))
+/// What the kinds' own rows refer to. `whole`: also what no kind models.
+fn surroundings(whole: bool, major: u32) -> Vec<Part> {
+    let trees = kinds::KINDS.iter().flat_map(|kind| kind.trees().iter().map(|tree| Part::Trees(*kind, tree)));
+    let asides = kinds::KINDS.iter().flat_map(|kind| {
+        let asked = kind.asides().iter().enumerate().filter(move |(_, query)| !for_major(query, major).is_empty());
+        asked.map(|(number, query)| Part::Aside(*kind, number, query))
+    });
+    let unmodelled = [Part::Unmodelled, Part::Unread].into_iter().filter(|_| whole);
+    trees.chain(asides).chain([Part::Elsewhere, Part::Options, Part::Comments]).chain(unmodelled).collect()
 }
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
@@ -214,33 +246,22 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     for row in client.query(COLLATIONS, &[]).await? {
         reader.known.collations.insert(row.try_get(0)?, row.try_get(1)?);
     }
-    let text = |part: &Part| match part {
-        Part::Columns => ELSEWHERE.to_owned(),
-        Part::Kind(_, catalog) => for_major(catalog.query, session.major),
-        Part::Comments => COMMENTS.to_owned(),
-        Part::Unmodelled => include_str!("unmodelled.sql").to_owned(),
-        Part::Unread => UNREAD.to_owned(),
-    };
-    let parts: Vec<Part> = parts(whole).collect();
-    let opens = |part: &Part| matches!(part, Part::Kind(kind, _) if kind.opens_relations());
-    let query = |part| Query { sql: text(part), opens_relations: opens(part) };
-    let queries: Vec<Query> = parts.iter().map(query).collect();
-    let (sender, receiver) = std::sync::mpsc::channel::<(usize, Vec<tokio_postgres::Row>)>();
-    let reading = tokio::task::spawn_blocking(move || {
-        for (which, rows) in receiver {
-            // What is dropped meanwhile prints as NULL.
-            rows.iter().try_for_each(|row| reader.part(&parts[which], row)).map_err(Failure::Vanished)?;
-            if rows.len() < CHUNK {
-                // The last of its kind: runs that are sorted already make the whole sorted soon.
-                reader.sort();
-            }
-        }
-        Ok::<_, Failure>(reader.finish())
-    });
-    // Nobody takes them where a row could not be read: that is said below.
-    fetch(session, whole, &queries, &schemas, &mut |which, rows| drop(sender.send((which, rows)))).await?;
-    drop(sender);
-    reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))?
+    let connections = Connections::of(session, whole, &schemas).await?;
+    reader.settled = whole;
+    let mut reader = reader.stage(&connections, &schemas, surroundings(whole, session.major)).await?;
+    // Expressions over columns are printed when columns are known.
+    let over_columns = |alike: &&Alike| alike.tree.over_columns;
+    let (alike, mut texts) = (std::mem::take(&mut reader.alike), HashMap::new());
+    printing::print(client, alike.iter().filter(|a| !over_columns(a)), &reader.known, &mut texts).await?;
+    reader.texts = std::mem::take(&mut texts);
+    let kinds = kinds::KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?)));
+    let columns = kinds.clone().position(|(kind, _)| kind.trees().iter().any(|tree| !tree.over_columns));
+    let mut first: Vec<Part> = kinds.map(|(kind, catalog)| Part::Kind(kind, catalog)).collect();
+    let rest = first.split_off(columns.map_or(0, |at| at + 1));
+    let mut reader = reader.stage(&connections, &schemas, first).await?;
+    printing::print(client, alike.iter().filter(over_columns), &reader.known, &mut texts).await?;
+    reader.texts.extend(texts);
+    Ok(reader.stage(&connections, &schemas, rest).await?.finish())
 }
 
 #[derive(Default)]
@@ -251,13 +272,19 @@ struct Reader {
     members: HashMap<(u32, u32), Address>,
     classes: HashMap<String, u32>,
     known: Known,
+    /// Nothing changes while it reads.
+    settled: bool,
+    alike: Vec<Alike>,
+    /// Printed expressions, by kind.
+    texts: HashMap<&'static str, Texts>,
+    asides: HashMap<&'static str, Asides>,
     nodes: Vec<Node>,
-    /// How many of them are sorted.
-    sorted: usize,
-    ids: FxHashMap<Id, Address>,
+    /// For each node the place of its parent among them; its own at the root.
+    parents: Vec<usize>,
+    ids: FxHashMap<Id, Place>,
     foreign_grants: Vec<(Address, ForeignGrant)>,
     /// What is held on a thing of a kind when nothing was granted or revoked.
-    usual: FxHashMap<&'static str, Option<Grants>>,
+    usual: FxHashMap<&'static str, Option<Arc<Grants>>>,
     /// Texts by catalog, OID and number.
     comments: Vec<((u32, u32, i32), String)>,
     unmodelled: Vec<Unmodelled>,
@@ -265,10 +292,51 @@ struct Reader {
 }
 
 impl Reader {
-    fn part(&mut self, part: &Part, row: &tokio_postgres::Row) -> Result<()> {
+    /// Reads some parts, which may need what was read before. Rows are decoded while the server goes on.
+    async fn stage(
+        mut self,
+        connections: &Connections<'_>,
+        schemas: &[u32],
+        parts: Vec<Part>,
+    ) -> std::result::Result<Self, Failure> {
+        let queries: Vec<String> = parts.iter().map(|part| self.query(part)).collect();
+        let (sender, receiver) = std::sync::mpsc::channel::<(usize, Vec<tokio_postgres::Row>)>();
+        let reading = tokio::task::spawn_blocking(move || {
+            for (which, rows) in receiver {
+                // What is dropped meanwhile prints as NULL.
+                rows.into_iter().try_for_each(|row| self.part(&parts[which], row)).map_err(Failure::Vanished)?;
+            }
+            Ok(self)
+        });
+        // Nobody takes them where a row could not be read: that is said below.
+        connections.fetch(&queries, schemas, &mut |which, rows| drop(sender.send((which, rows)))).await?;
+        drop(sender);
+        reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))?
+    }
+
+    fn query(&self, part: &Part) -> String {
         match part {
-            Part::Columns => self.column(row, Catalog::FIRST)?,
-            Part::Kind(kind, catalog) => self.row(*kind, catalog, row)?,
+            Part::Elsewhere => ELSEWHERE.to_owned(),
+            Part::Options => OPTIONS.to_owned(),
+            Part::Trees(_, tree) => printing::trees(tree, self.settled),
+            Part::Aside(_, _, query) => for_major(query, self.major),
+            Part::Comments => COMMENTS.to_owned(),
+            Part::Unmodelled => include_str!("unmodelled.sql").to_owned(),
+            Part::Unread => UNREAD.to_owned(),
+            Part::Kind(_, catalog) => for_major(catalog.query, self.major),
+        }
+    }
+
+    fn part(&mut self, part: &Part, row: tokio_postgres::Row) -> Result<()> {
+        match part {
+            Part::Elsewhere => self.column(&row, Catalog::FIRST)?,
+            Part::Options => self.options(&row)?,
+            Part::Trees(kind, tree) => self.alike.push(printing::alike(*kind, tree, &row)?),
+            Part::Aside(kind, number, _) => {
+                let of = (*number, row.try_get(0)?, row.try_get(1)?);
+                self.asides.entry(kind.name()).or_default().insert(of, row);
+            }
+            Part::Kind(kind, catalog) => self.row(*kind, catalog, &row)?,
             Part::Comments => {
                 self.comments.push(((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?));
             }
@@ -290,6 +358,19 @@ impl Reader {
         Ok(())
     }
 
+    fn options(&mut self, row: &tokio_postgres::Row) -> Result<()> {
+        let (number, of_index): (&str, bool) = (row.try_get(1)?, row.try_get(2)?);
+        if let (true, Some(options)) = (of_index, row.try_get::<_, Option<Vec<&str>>>(3)?) {
+            let parameters = self.known.parameters.entry(row.try_get(0)?).or_default();
+            parameters.extend(options.into_iter().map(|option| format!("{number} {option}")));
+            parameters.sort();
+        }
+        if self.settled {
+            self.unmodelled.extend(row.try_get::<_, Option<String>>(4)?.map(|what| Unmodelled { what }));
+        }
+        Ok(())
+    }
+
     fn row(&mut self, kind: &dyn Kind, catalog: &Catalog, row: &tokio_postgres::Row) -> Result<()> {
         let (oid, parent_oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let class = self.classes.get(catalog.class).copied().unwrap_or_default();
@@ -302,13 +383,17 @@ impl Reader {
         let parent = match (catalog.parent, parent_oid) {
             ("", _) => None,
             (parent_class, _) => match self.ids.get(&(parent_class, parent_oid, 0)) {
-                Some(address) => Some(address.clone()),
+                Some(place) => Some(place),
                 None => return Ok(()),
             },
         };
-        let row = &Row { row, known: &self.known };
-        let found = kind.read(row, parent.as_ref())?;
-        let address = match &parent {
+        let at = self.nodes.len();
+        let (parent, above) = (parent.map(|place| &place.address), parent.map_or(at, |place| place.at));
+        let texts = self.texts.entry(kind.name()).or_default();
+        let asides = self.asides.entry(kind.name()).or_default();
+        let row = &Row { row, known: &self.known, texts, asides };
+        let found = kind.read(row, parent)?;
+        let address = match parent {
             Some(parent) => parent.child(kind.name(), &found.name),
             None => Address::root(kind.name(), &found.name),
         };
@@ -328,37 +413,31 @@ impl Reader {
         if let Some((acl, grantable)) = acl.and_then(|acl| Some((acl, kind.grantable(&node, self.major)?))) {
             let (grants, foreign) = facet::read_acl(Some(acl), owner.as_deref().unwrap_or_default(), &grantable);
             self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
-            node.grants = Some(Box::new(grants));
+            node.grants = Some(Arc::new(grants));
         } else if kind.facets().contains(&Facet::Grants) {
             // The same for all of a kind.
             let major = self.major;
             let usual = self.usual.entry(kind.name()).or_insert_with(|| {
                 kind.grantable(&node, major).map(|on| {
-                    if on.column.is_some() {
-                        Grants::default()
-                    } else {
-                        facet::default_grants(&on)
-                    }
+                    Arc::new(if on.column.is_some() { Grants::default() } else { facet::default_grants(&on) })
                 })
             });
-            node.grants = usual.clone().map(Box::new);
+            node.grants = usual.clone();
         }
         node.owner = owner.filter(|_| has_owner).map(Into::into);
-        self.ids.insert((catalog.class, oid, sub), address);
+        self.ids.insert((catalog.class, oid, sub), Place { address, at });
         self.nodes.push(node);
+        self.parents.push(above);
         Ok(())
-    }
-
-    /// Sorts what was added since it was done last.
-    fn sort(&mut self) {
-        self.nodes[self.sorted..].sort_by(|a, b| a.address.cmp(&b.address));
-        self.sorted = self.nodes.len();
     }
 
     fn finish(mut self) -> Loaded {
         let comments = self.comments();
-        let Self { nodes, ids, members, foreign_grants, mut unmodelled, unread, .. } = self;
-        let mut model = Model::new(nodes);
+        let Self { nodes, parents, ids, members, foreign_grants, mut unmodelled, unread, known, texts, asides, .. } =
+            self;
+        // Nobody waits for that.
+        tokio::task::spawn_blocking(move || drop((known, texts, asides)));
+        let mut model = Model::of_tree(nodes, &parents);
         comments.into_iter().for_each(|(address, text)| model.comment(&address, text));
         unmodelled.sort();
         let (unchecked, astray) = (Vec::new(), BTreeSet::new());
@@ -372,7 +451,7 @@ impl Reader {
         let classes: HashMap<u32, &str> =
             classes.filter_map(|class| Some((*self.classes.get(class)?, class))).collect();
         let found = std::mem::take(&mut self.comments).into_iter().filter_map(|((class, oid, sub), text)| {
-            let address = self.ids.get(&(*classes.get(&class)?, oid, sub))?;
+            let address = &self.ids.get(&(*classes.get(&class)?, oid, sub))?.address;
             let own = kinds::kind_of(address).facets().contains(&Facet::Comment);
             // What initdb says of `public` is nobody's comment.
             let initdb = text == "standard public schema" && *address == Address::root("schema", "public");
@@ -386,11 +465,12 @@ impl Loaded {
     /// Leaves out the extensions that are not owned; None for all.
     pub fn keep_extensions(&mut self, owned: Option<&[String]>) {
         let Some(owned) = owned else { return };
-        let kept =
-            |node: &Node| node.address.kind() != "extension" || owned.iter().any(|name| name == node.address.name());
-        if !self.model.nodes().iter().all(kept) {
+        let is_owned = |node: &&Node| owned.iter().any(|name| name == node.address.name());
+        let roots = self.model.roots_of("extension");
+        let others: Vec<Address> = roots.iter().filter(|n| !is_owned(n)).map(|n| n.address.clone()).collect();
+        if !others.is_empty() {
             let nodes = std::mem::take(&mut self.model).into_nodes();
-            self.model = Model::new(nodes.into_iter().filter(kept).collect());
+            self.model = Model::new(nodes.into_iter().filter(|n| !others.contains(&n.address)).collect());
         }
     }
 

@@ -6,6 +6,7 @@ mod fetch;
 mod foreign;
 mod live;
 mod load;
+mod printing;
 mod session;
 mod surroundings;
 

@@ -71,7 +71,9 @@ impl Session {
     pub async fn open(target: &Target) -> Result<Self> {
         let client = connect(target).await?;
         // What could stop or delay the rest comes first, and as commands that nothing is planned for.
-        let mut sql = String::from("SET statement_timeout = 0; SET jit = off;");
+        // Parallel workers take longer to start than a catalog to scan, and cores from those whose database it is.
+        let mut sql =
+            String::from("SET statement_timeout = 0; SET jit = off; SET max_parallel_workers_per_gather = 0;");
         for (name, value) in SETTINGS {
             if PRIVILEGED.contains(name) {
                 let condition = format!("current_setting('{name}') <> '{value}'");

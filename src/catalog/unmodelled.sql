@@ -4,7 +4,7 @@ with owned as (
   select 'pg_class'::regclass, c.oid from pg_class c
     where c.relnamespace in (select oid from owned)
       and (c.relkind in ('p', 'f') or c.relkind = 'r' and c.relispartition
-           or c.relkind = 'r' and exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)
+           or c.relkind = 'r' and c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits)
            or c.relkind = 'c')
   union all
   select 'pg_type'::regclass, t.oid from pg_type t
@@ -44,35 +44,23 @@ where not exists (select from pg_depend d where d.classid = t.class and d.objid 
 union all
 select format('tablespace %s of %s', s.spcname, c.oid::regclass)
 from pg_class c join pg_tablespace s on s.oid = c.reltablespace
-where c.relnamespace in (select oid from owned) and c.relkind in ('r', 'i', 'm')
-union all
-select case when c.relkind = 'i' then format('statistics target of index %s', c.oid::regclass)
-            else format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname) end
-from (
-  select attrelid, attname, attoptions, attstattarget from pg_attribute
-  where (attoptions is not null or coalesce(attstattarget, -1) >= 0) and attnum > 0 and not attisdropped
-  offset 0
-) a
-join pg_class c on c.oid = a.attrelid
-where c.relnamespace in (select oid from owned)
-  and (c.relkind in ('r', 'm') and a.attoptions is not null or c.relkind = 'i' and coalesce(a.attstattarget, -1) >= 0)
+where c.reltablespace <> 0 and c.relnamespace in (select oid from owned) and c.relkind in ('r', 'i', 'm')
 union all
 select format('clustering of %s on index %s', i.indrelid::regclass, i.indexrelid::regclass)
 from pg_index i join pg_class c on c.oid = i.indexrelid
 where c.relnamespace in (select oid from owned) and i.indisclustered
 union all
-select format('%s on %s, of an identity column', w.what, s.oid::regclass)
+select format('%s on %s, of an identity column', s.what, s.oid::regclass)
 from (
-  select c.oid, c.relacl, c.relowner from pg_class c
-  where c.relnamespace in (select oid from owned) and c.relkind = 'S'
-    and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
-                and d.refclassid = 'pg_class'::regclass)
-) s
-join lateral (
-  select 'grants' where s.relacl <> acldefault('s', s.relowner)
+  select c.oid, 'grants' from pg_class c
+  where c.relnamespace in (select oid from owned) and c.relkind = 'S' and c.relacl <> acldefault('s', c.relowner)
   union all
-  select 'comment' from pg_description e where e.classoid = 'pg_class'::regclass and e.objoid = s.oid and e.objsubid = 0
-) w (what) on true
+  select c.oid, 'comment' from pg_description e join pg_class c on c.oid = e.objoid
+  where e.classoid = 'pg_class'::regclass and e.objsubid = 0
+    and c.relnamespace in (select oid from owned) and c.relkind = 'S'
+) s (oid, what)
+where exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = s.oid and d.deptype = 'i'
+              and d.refclassid = 'pg_class'::regclass)
 union all
 -- Of checks of domains, and of NOT NULL from 18 on.
 select format('comment on %s%s', pg_describe_object('pg_constraint'::regclass, k.oid, 0),

@@ -110,6 +110,11 @@ impl Seal {
         self.0.update(b"\n");
     }
 
+    /// Adds lines with their ends.
+    fn add_lines(&mut self, lines: &str) {
+        self.0.update(lines.as_bytes());
+    }
+
     fn text(&self) -> String {
         crate::declare::files::short(&self.0.finalize())
     }
@@ -175,7 +180,14 @@ impl Lock {
         })
     }
 
-    fn parse(text: String) -> std::result::Result<Self, String> {
+    fn parse(mut text: String) -> std::result::Result<Self, String> {
+        // As an editor or git may have left the ends of lines.
+        if text.contains('\r') {
+            text = text.replace("\r\n", "\n");
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
         const CONFLICT: &str = "it was changed by hand, or a merge left it half done";
         let broken = |error: serde_json::Error| format!("{CONFLICT}: {error}");
         let first = text.lines().next().unwrap_or_default();
@@ -210,15 +222,27 @@ impl Lock {
             used.entry(line::escaped(path)).or_default();
         }
         let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
+        let body = &self.text[self.body..];
         let mut source: Option<&str> = None;
-        for line in self.text[self.body..].lines() {
-            let (begins, path) = line::names(line).ok_or(None)?;
-            source = begins.or(source);
-            seals.entry(source.ok_or(None)?).or_default().add(line);
+        // Where what is not sealed yet begins: long pieces are digested faster.
+        let (mut from, mut at) = (0, 0);
+        for line in body.split_inclusive('\n') {
+            let (begins, path) = line::names(line.trim_end_matches('\n')).ok_or(None)?;
+            if begins.is_some() && begins != source {
+                if let Some(source) = source {
+                    seals.entry(source).or_default().add_lines(&body[from..at]);
+                }
+                (source, from) = (begins, at);
+            }
+            source.ok_or(None)?;
+            at += line.len();
             if let Some(specs) = used.get_mut(path) {
                 let spec = line::parse(line).map_err(|e| Some(e.to_string()))?.spec.get().to_owned();
                 specs.push(spec);
             }
+        }
+        if let Some(source) = source {
+            seals.entry(source).or_default().add_lines(&body[from..]);
         }
         let mut columns: FxHashMap<&str, String> = FxHashMap::default();
         for (path, _) in self.sources.iter().flat_map(|s| &s.uses).filter(|(path, _)| path.ends_with("/*")) {

@@ -34,6 +34,7 @@ use feed::{feed, Fed, Site};
 use lock::Locked;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Rounds until prints must have settled. Two do for nearly everything; a constructed array that is cast from type to
 /// type takes one for each cast, and nothing is known that never settles.
@@ -257,6 +258,7 @@ impl Locked {
         if let (Some(grants), Some(on)) =
             (&mut node.grants, kinds::kind_of(&node.address).grantable(&draft.node, major))
         {
+            let grants = Arc::make_mut(grants);
             // An owner that holds everything goes without saying.
             let owner = draft.node.owner.as_deref();
             let all =

@@ -120,15 +120,19 @@ impl Kind for Check {
         &["expression"]
     }
 
-    fn opens_relations(&self) -> bool {
-        true
+    fn trees(&self) -> &'static [Tree] {
+        &[Tree {
+            field: "expression",
+            query: "select oid, 0, conrelid, conbin from pg_constraint where contype = 'c'",
+            over_columns: true,
+        }]
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 3)?, row.try_get(at + 4)?);
         let spec = CheckSpec {
-            expression: row.try_get(at + 1)?,
+            expression: row.expression("expression", at + 1)?.unwrap_or_default(),
             no_inherit: row.try_get(at + 2)?,
             not_valid: not_valid && !not_enforced,
             not_enforced,

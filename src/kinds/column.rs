@@ -143,37 +143,44 @@ impl Kind for Column {
         &["default", "generated.as"]
     }
 
+    fn trees(&self) -> &'static [Tree] {
+        &[Tree {
+            field: "default",
+            query: "select adrelid, adnum::int4, adrelid, adbin from pg_attrdef",
+            over_columns: false,
+        }]
+    }
+
+    fn asides(&self) -> &'static [&'static str] {
+        &[include_str!("column/identity.sql")]
+    }
+
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST + 2;
         let column: String = row.try_get(Catalog::FIRST)?;
         let table = parent.map_or("", Address::name);
-        let expression: Option<String> = row.try_get(at + 3)?;
-        let generated: Option<&str> = row.try_get(at + 4)?;
-        let not_null_name: Option<String> = row.try_get(at + 5)?;
-        let storage: Option<&str> = row.try_get(at + 7)?;
-        let compression: Option<&str> = row.try_get(at + 8)?;
-        let identity: Option<&str> = row.try_get(at + 10)?;
-        let mut spec = ColumnSpec {
-            ty: row.try_get(at + 1)?,
-            not_null: row.try_get(at + 2)?,
-            not_null_name: not_null_name.filter(|n| *n != name::derive(table, &column, "not_null", &|_| false)),
-            not_null_not_valid: row.try_get(at + 12)?,
-            collation: row.try_get(at + 6)?,
-            storage: storage.map(str::to_owned),
-            compression: compression.map(str::to_owned),
-            statistics: row.try_get(at + 9)?,
-            ..ColumnSpec::default()
-        };
-        match (expression, generated) {
+        let expression = row.expression("default", at + 3)?;
+        let mut spec = ColumnSpec { ty: row.try_get(at + 1)?, not_null: row.try_get(at + 2)?, ..ColumnSpec::default() };
+        let rare: Option<Vec<Option<&str>>> = row.try_get(at + 4)?;
+        let rare = rare.unwrap_or_default();
+        let said = |n: usize| rare.get(n).copied().flatten().filter(|text| !text.is_empty());
+        match (expression, said(0)) {
             (Some(expression), Some(kind)) => {
                 spec.generated = Some(Generated { expression, is_virtual: kind == "v" });
             }
             (expression, _) => spec.default = expression,
         }
-        if let Some(when) = identity {
-            let options: Option<String> = row.try_get(at + 11)?;
-            spec.identity = Some(Identity::read(when, options.as_deref(), table, &column));
+        spec.collation = said(1).map(str::to_owned);
+        spec.storage = said(2).map(str::to_owned);
+        spec.compression = said(3).map(str::to_owned);
+        spec.statistics = said(4).and_then(|target| target.parse().ok());
+        if let Some(when) = said(5) {
+            let options = row.aside(0)?.map(|aside| aside.try_get(2)).transpose()?;
+            spec.identity = Some(Identity::read(when, options, table, &column));
         }
+        let derived = |name: &&str| *name != name::derive(table, &column, "not_null", &|_| false);
+        spec.not_null_name = said(6).filter(derived).map(str::to_owned);
+        spec.not_null_not_valid = said(7) == Some("true");
         let order: i32 = row.try_get(2)?;
         Ok(Found { name: column, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
     }

@@ -3,12 +3,23 @@
 use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// One row of a catalog query.
 pub struct Row<'a> {
     pub row: &'a tokio_postgres::Row,
     pub known: &'a Known,
+    /// Of its kind.
+    pub texts: &'a Texts,
+    /// Of its kind.
+    pub asides: &'a Asides,
 }
+
+/// Printed expressions, by field, OID and number.
+pub type Texts = FxHashMap<(&'static str, u32, i32), Arc<str>>;
+
+/// What few rows have, by the number of the query, OID and number.
+pub type Asides = FxHashMap<(usize, u32, i32), tokio_postgres::Row>;
 
 impl Deref for Row<'_> {
     type Target = tokio_postgres::Row;
@@ -27,6 +38,22 @@ impl Row<'_> {
         let name = |number| self.known.column(oid, number).map(|column| column.name.to_string());
         numbers.unwrap_or_default().into_iter().map(name).collect()
     }
+
+    /// An expression as it prints, if there is one: that says the flag at `at`. Errors: it was dropped meanwhile.
+    pub fn expression(&self, field: &'static str, at: usize) -> Result<Option<String>> {
+        if !self.row.try_get::<_, bool>(at)? {
+            return Ok(None);
+        }
+        let (oid, sub): (u32, i32) = (self.row.try_get(0)?, self.row.try_get(2)?);
+        let text = self.texts.get(&(field, oid, sub));
+        let gone = || Error::new(format!("the {field} of {oid} is gone"));
+        text.map(|text| Some(text.to_string())).ok_or_else(gone)
+    }
+
+    /// What the kind's query of that number among [`super::Kind::asides`] says of it.
+    pub fn aside(&self, query: usize) -> Result<Option<&tokio_postgres::Row>> {
+        Ok(self.asides.get(&(query, self.row.try_get(0)?, self.row.try_get(2)?)))
+    }
 }
 
 /// What rows refer to.
@@ -38,6 +65,8 @@ pub struct Known {
     operator_classes: FxHashMap<u32, OperatorClass>,
     /// By access method and type: the class that is the default for just this type.
     defaults: FxHashMap<(u32, u32), u32>,
+    /// Parameters of operator classes, each `number name=value`, sorted, by the OID of the index.
+    pub parameters: FxHashMap<u32, Vec<String>>,
     /// `pg_collation`, by OID, qualified.
     pub collations: FxHashMap<u32, String>,
 }

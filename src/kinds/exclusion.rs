@@ -74,10 +74,6 @@ impl Kind for Exclusion {
         &["exclude"]
     }
 
-    fn opens_relations(&self) -> bool {
-        true
-    }
-
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = ExclusionSpec { exclude: row.try_get(at + 1)? };

@@ -2,6 +2,5 @@ select k.oid, k.conrelid, 0, null::oid, null::text,
        k.conname::text,
        substr(pg_get_constraintdef(k.oid), length('EXCLUDE ') + 1)
 from pg_constraint k
-join pg_class t on t.oid = k.conrelid
-where t.relnamespace = any ($1) and t.relkind = 'r'
+where k.connamespace = any ($1)
   and k.contype = 'x' and k.conislocal and k.coninhcount = 0 and k.conparentid = 0

@@ -12,6 +12,7 @@ use crate::yaml::{Value as YamlValue, Yaml};
 use serde_yaml::{Mapping, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use acl::{default_acl, read_acl};
 pub use hanging::hanging;
@@ -89,7 +90,7 @@ pub fn declare(kind: &dyn Kind, yaml: &Yaml, draft: &mut Draft, major: u32, prob
     }
     // An owner may hold nothing on a whole thing; on a column that goes without saying.
     grants.0.retain(|_, held| !held.is_empty() || grantable.column.is_none());
-    draft.node.grants = Some(Box::new(grants));
+    draft.node.grants = Some(Arc::new(grants));
 }
 
 fn words(yaml: &Yaml) -> Vec<crate::yaml::Scalar> {

@@ -1,11 +1,3 @@
-with parameters as materialized (
-  -- Of operator classes; there are few.
-  select a.attrelid, array_agg(a.attnum || ' ' || p.option order by a.attnum, p.option) as options
-  from pg_attribute a
-  cross join lateral unnest(a.attoptions) p (option)
-  where a.attoptions is not null and a.attnum > 0
-  group by a.attrelid
-)
 select i.indexrelid, i.indrelid, 0, null::oid, null::text,
        c.relname::text,
        nullif(am.amname::text, 'btree'),
@@ -19,7 +11,6 @@ select i.indexrelid, i.indrelid, 0, null::oid, null::text,
             then (select array_agg(pg_get_indexdef(i.indexrelid, n, false) order by n)
                   -- The vectors count from 0.
                   from generate_series(1, i.indnkeyatts) n where i.indkey[n - 1] = 0) end,
-       parameters.options,
        c.reloptions,
        pg_get_expr(i.indpred, i.indrelid),
        [[15: i.indnullsnotdistinct | false]],
@@ -28,6 +19,5 @@ from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_class t on t.oid = i.indrelid
 join pg_am am on am.oid = c.relam
-left join parameters on parameters.attrelid = i.indexrelid
 where t.relnamespace = any ($1) and t.relkind in ('r', 'm') and not c.relispartition
   and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))

@@ -8,9 +8,10 @@ select k.oid, k.conrelid, 0, null::oid, null::text,
        k.condeferrable,
        k.condeferred,
        c.reloptions
-from pg_constraint k
-join pg_class t on t.oid = k.conrelid
+from (
+  select * from pg_constraint where contype = (select contype from wanted) offset 0
+) k
 join pg_index i on i.indexrelid = k.conindid
 join pg_class c on c.oid = k.conindid
-where t.relnamespace = any ($1) and t.relkind = 'r'
-  and k.contype = (select contype from wanted) and k.conislocal and k.coninhcount = 0 and k.conparentid = 0
+where k.connamespace = any ($1)
+  and k.conislocal and k.coninhcount = 0 and k.conparentid = 0

@@ -43,7 +43,7 @@ mod view_column;
 
 pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
-pub use entry::{Known, KnownColumn, OperatorClass, Row};
+pub use entry::{Asides, Known, KnownColumn, OperatorClass, Row, Texts};
 pub use form::{Form, Key};
 pub use registry::{are_overloads, child_sections, find, kind_of, kind_of_path, overloaded_name, rank, roles, KINDS};
 
@@ -79,6 +79,16 @@ impl Catalog {
     /// Index of the first column that is the kind's own. In a query of columns these begin with the name, the OID of the
     /// base type and that of the collation.
     pub const FIRST: usize = 5;
+}
+
+/// Expressions that the server keeps as trees (`pg_node_tree`).
+pub struct Tree {
+    /// The name that the kind has for them.
+    pub field: &'static str,
+    /// For each its `oid` and `sub` as in the kind's own query, the OID of the relation that it stands in, and the tree.
+    pub query: &'static str,
+    /// Whether such trees refer to columns as a rule: then they are printed when columns are known.
+    pub over_columns: bool,
 }
 
 /// A key in the YAML of a parent kind, under which things of a kind are declared.
@@ -195,10 +205,15 @@ pub trait Kind: Sync {
         None
     }
 
-    /// Whether the catalog query prints expressions over columns: the server then opens each relation, once per
-    /// connection.
-    fn opens_relations(&self) -> bool {
-        false
+    /// The expressions of its rows, of tables: see [`Row::expression`].
+    fn trees(&self) -> &'static [Tree] {
+        &[]
+    }
+
+    /// Queries for what few of its rows have: `oid` and `sub` as in its own query, then what [`Row::aside`] gives.
+    /// `$1` and `[[ ]]` as there; nothing is asked where it is empty.
+    fn asides(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// One row of the catalog query.

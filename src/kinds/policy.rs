@@ -122,8 +122,11 @@ impl Kind for Policy {
         &["using", "check"]
     }
 
-    fn opens_relations(&self) -> bool {
-        true
+    fn trees(&self) -> &'static [Tree] {
+        &[
+            Tree { field: "using", query: "select oid, 0, polrelid, polqual from pg_policy", over_columns: true },
+            Tree { field: "check", query: "select oid, 0, polrelid, polwithcheck from pg_policy", over_columns: true },
+        ]
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
@@ -132,8 +135,8 @@ impl Kind for Policy {
             command: row.try_get(at + 1)?,
             restrictive: row.try_get(at + 2)?,
             to: row.try_get(at + 3)?,
-            using: row.try_get(at + 4)?,
-            check: row.try_get(at + 5)?,
+            using: row.expression("using", at + 4)?,
+            check: row.expression("check", at + 5)?,
         };
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }

@@ -4,8 +4,8 @@ select p.oid, p.polrelid, 0, null::oid, null::text,
        not p.polpermissive,
        case when p.polroles = '{0}' then '{}'::text[]
             else (select array_agg(r.rolname::text order by r.rolname collate "C") from pg_roles r where r.oid = any (p.polroles)) end,
-       pg_get_expr(p.polqual, p.polrelid),
-       pg_get_expr(p.polwithcheck, p.polrelid)
+       p.polqual is not null,
+       p.polwithcheck is not null
 from pg_policy p
 join pg_class c on c.oid = p.polrelid
 where c.relnamespace = any ($1)

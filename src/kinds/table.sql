@@ -9,8 +9,8 @@ select c.oid, c.relnamespace, 0, c.relowner, c.relacl::text,
                                     where i.indrelid = c.oid and i.indisreplident), 'nothing') end,
        case when am.amname <> 'heap' then am.amname::text end
 from pg_class c
-left join pg_class tc on tc.oid = c.reltoastrelid
+left join (select oid, reloptions from pg_class where reloptions is not null) tc on tc.oid = c.reltoastrelid
 left join pg_am am on am.oid = c.relam
 where c.relnamespace = any ($1) and c.relkind = 'r' and c.relpersistence <> 't'
   and not c.relispartition
-  and not exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)
+  and c.oid not in (select inhrelid from pg_inherits union all select inhparent from pg_inherits)

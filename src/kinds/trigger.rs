@@ -325,10 +325,6 @@ impl Kind for Trigger {
         &["when"]
     }
 
-    fn opens_relations(&self) -> bool {
-        true
-    }
-
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let name: String = row.try_get(at)?;

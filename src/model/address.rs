@@ -41,7 +41,11 @@ impl Address {
 
     /// The kind of the last segment.
     pub fn kind(&self) -> &str {
-        self.0.rsplit(SEPARATOR).nth(1).unwrap_or_default()
+        // Names are short: a search made for long texts would take longer to begin than this one to end.
+        let is_separator = |at: &usize| self.0.as_bytes()[*at] == SEPARATOR as u8;
+        let mut separators = (0..self.0.len()).rev().filter(is_separator);
+        let Some(end) = separators.next() else { return "" };
+        &self.0[separators.next().map_or(0, |at| at + 1)..end]
     }
 
     /// The name in the last segment.
@@ -69,7 +73,7 @@ impl Address {
 
     /// Whether it is what people think of as one thing, or a schema or what else has no parent.
     pub fn is_thing(&self) -> bool {
-        self.0.bytes().filter(|b| *b == SEPARATOR as u8).count() <= 3
+        self.0.bytes().filter(|b| *b == SEPARATOR as u8).nth(3).is_none()
     }
 
     /// This address or the nearest one above it that is of `kind`.

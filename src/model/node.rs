@@ -2,6 +2,7 @@
 
 use super::{Address, Grants};
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a kind knows of one thing, as the canonical JSON of that kind's typed spec. Two specs are
 /// equal exactly if their texts are; only the kind itself reads what is inside.
@@ -38,7 +39,7 @@ pub struct Node {
     pub owner: Option<Box<str>>,
     pub comment: Option<Box<str>>,
     /// Who may use it; None where the kind has no ACL or the declaration leaves it unmanaged.
-    pub grants: Option<Box<Grants>>,
+    pub grants: Option<Arc<Grants>>,
     /// Physical position among its siblings (columns): orders what is created, is never compared.
     pub order: u32,
     /// What it depends on, besides its parent.
@@ -105,6 +106,50 @@ impl Model {
         Self { nodes }
     }
 
+    /// Puts nodes into order by what they stand below, which takes far fewer comparisons than to sort them by their
+    /// addresses. `parents`: for each node the place of its parent among the nodes, or its own if it has none.
+    pub fn of_tree(mut nodes: Vec<Node>, parents: &[usize]) -> Self {
+        let roots = || parents.iter().enumerate().filter(|(at, parent)| at == *parent).map(|(at, _)| at);
+        // The children of the node at n are those from starts[n] on, to starts[n + 1].
+        let mut starts = vec![0; nodes.len() + 2];
+        let below = || parents.iter().enumerate().filter(|(at, parent)| at != *parent);
+        below().for_each(|(_, parent)| starts[parent + 2] += 1);
+        (2..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
+        let mut children = vec![0; nodes.len()];
+        for (at, parent) in below() {
+            children[starts[parent + 1]] = at;
+            starts[parent + 1] += 1;
+        }
+        let in_order = |places: &mut [usize]| {
+            places.sort_by(|a, b| nodes[*a].address.cmp(&nodes[*b].address));
+            places.windows(2).all(|pair| nodes[pair[0]].address != nodes[pair[1]].address)
+        };
+        let mut open: Vec<usize> = roots().collect();
+        let mut each_once = in_order(&mut open);
+        open.reverse();
+        let mut order = Vec::with_capacity(nodes.len());
+        while let Some(at) = open.pop() {
+            order.push(at);
+            let own = &mut children[starts[at]..starts[at + 1]];
+            each_once &= in_order(own);
+            open.extend(own.iter().rev());
+        }
+        if !each_once {
+            return Self::new(nodes);
+        }
+        // Where each node goes; to go there, it changes places with the one that is there.
+        let mut goes = vec![0; nodes.len()];
+        order.iter().enumerate().for_each(|(to, from)| goes[*from] = to);
+        for at in 0..nodes.len() {
+            while goes[at] != at {
+                let to = goes[at];
+                nodes.swap(at, to);
+                goes.swap(at, to);
+            }
+        }
+        Self { nodes }
+    }
+
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -112,6 +157,14 @@ impl Model {
     pub fn get(&self, address: &Address) -> Option<&Node> {
         let at = self.nodes.binary_search_by(|n| n.address.cmp(address)).ok()?;
         self.nodes.get(at)
+    }
+
+    /// Those of one kind that have no parent.
+    pub fn roots_of(&self, kind: &str) -> &[Node] {
+        let first = Address::root(kind, "");
+        let start = self.nodes.partition_point(|n| n.address < first);
+        let count = self.nodes[start..].iter().take_while(|n| n.address.begins_with(&first)).count();
+        &self.nodes[start..start + count]
     }
 
     /// Gives a node another spec; nothing if there is none of that address.
@@ -160,6 +213,24 @@ impl Model {
 mod tests {
     use super::{Model, Node, Spec};
     use crate::model::Address;
+
+    #[test]
+    fn a_tree_is_in_order() {
+        let root = Address::root("schema", "app");
+        let (a, b) = (root.child("table", "a"), root.child("table", "a b"));
+        let nodes = |addresses: &[&Address]| -> Vec<Node> {
+            addresses.iter().map(|a| Node::new((*a).clone(), Spec::from_json("{}"))).collect()
+        };
+        let (x, y, z) = (a.child("column", "x"), b.child("column", "y"), b.child("check", "z"));
+        let other = Address::root("extension", "e");
+        let tree = [&root, &b, &a, &y, &x, &z, &other];
+        let addresses = |model: Model| model.nodes().iter().map(|n| n.address.clone()).collect::<Vec<_>>();
+        let sorted = addresses(Model::new(nodes(&tree)));
+        assert_eq!(addresses(Model::of_tree(nodes(&tree), &[0, 0, 0, 1, 2, 1, 6])), sorted);
+        let twice = [&root, &b, &a, &y, &x, &z, &other, &a];
+        assert_eq!(addresses(Model::of_tree(nodes(&twice), &[0, 0, 0, 1, 2, 1, 6, 0])), sorted);
+        assert_eq!(addresses(Model::of_tree(Vec::new(), &[])), []);
+    }
 
     #[test]
     fn children_of_one_kind_stand_together() {

@@ -8,6 +8,7 @@ use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::{self, Draft};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How many things that a plan does not touch are taken along because they depend on what it touches. A table that
 /// thousands refer to has them all alike.
@@ -107,7 +108,7 @@ impl Part {
         let nodes = self.model.nodes().iter().cloned().map(|mut node| {
             node.owner = node.owner.filter(|owner| !missing.contains(&**owner));
             if let Some(grants) = &mut node.grants {
-                grants.0.retain(|role, _| !missing.contains(role));
+                Arc::make_mut(grants).0.retain(|role, _| !missing.contains(role));
             }
             node
         });

@@ -5,6 +5,7 @@ use crate::model::{Address, Grants, Hints, Node, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A node with what the lock knows of its origin.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Line<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     comment: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    grants: Option<Box<Grants>>,
+    grants: Option<Arc<Grants>>,
     #[serde(default, skip_serializing_if = "is_zero")]
     order: u32,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]

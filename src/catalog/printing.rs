@@ -1,0 +1,157 @@
+//! Expressions as the server prints them, each distinct one once.
+//!
+//! To print an expression over columns, PostgreSQL opens the relation, which costs more than all else in reading: a
+//! template stamps the same policy on thousands of tables. So expressions that are kept as the same tree
+//! (`pg_node_tree`) are printed once, in the place of one of them. That is the text of all whose columns of those
+//! numbers have the same names, since nothing else of a relation is printed: types, functions and operators are in the
+//! tree, and it names the relation only for whole rows and inside of sub-selects, where each is printed for itself.
+//! Cost: one scan and one hash per expression. Where each is another, each is printed, as it would be without this.
+
+use crate::error::Result;
+use crate::kinds::{Kind, Known, Texts, Tree};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio_postgres::{Client, Row};
+
+/// The OID and number of what an expression belongs to.
+type Owner = (u32, i32);
+
+/// Expressions that are kept as one tree.
+pub struct Alike {
+    kind: &'static dyn Kind,
+    pub tree: &'static Tree,
+    owners: Vec<Owner>,
+    /// The OIDs of their relations, in the same order.
+    relations: Vec<u32>,
+    /// The tree, where it is that of several.
+    text: Option<String>,
+    /// Whether it refers to anything of its relation.
+    refers: bool,
+}
+
+/// The query for the trees of a kind. `settled`: nothing changes until they are printed; otherwise each is printed for
+/// itself.
+pub fn trees(tree: &Tree, settled: bool) -> String {
+    let together = if settled { "" } else { ", t.oid, t.sub" };
+    format!(
+        "select array_agg(t.oid), array_agg(t.sub), array_agg(t.relation), \
+                case when count(*) > 1 then t.tree::text end, \
+                strpos(t.tree::text, '{{VAR ') > 0 or strpos(t.tree::text, '{{QUERY ') > 0 \
+         from ({}) t (oid, sub, relation, tree) \
+         join pg_class c on c.oid = t.relation \
+         where c.relnamespace = any ($1) and c.relkind = 'r' and t.tree is not null \
+         group by t.tree::text{together}",
+        tree.query
+    )
+}
+
+/// One row of that query.
+pub fn alike(kind: &'static dyn Kind, tree: &'static Tree, row: &Row) -> Result<Alike> {
+    let (oids, subs): (Vec<u32>, Vec<i32>) = (row.try_get(0)?, row.try_get(1)?);
+    let owners = oids.into_iter().zip(subs).collect();
+    Ok(Alike { kind, tree, owners, relations: row.try_get(2)?, text: row.try_get(3)?, refers: row.try_get(4)? })
+}
+
+/// Has the server print what belongs to some kinds. Errors: the server's.
+pub async fn print(
+    client: &Client,
+    alike: impl Iterator<Item = &Alike>,
+    known: &Known,
+    into: &mut HashMap<&'static str, Texts>,
+) -> std::result::Result<(), tokio_postgres::Error> {
+    let mut asked: HashMap<(&'static str, &'static str), (&'static Tree, Vec<Asked>)> = HashMap::new();
+    for alike in alike {
+        let of = asked.entry((alike.kind.name(), alike.tree.field)).or_insert_with(|| (alike.tree, Vec::new()));
+        of.1.extend(alike.asked(known));
+    }
+    for ((kind, field), (tree, asked)) in asked {
+        let first = |asked: &Asked| asked.owners.first().copied().unwrap_or_default();
+        let (oids, subs): (Vec<u32>, Vec<i32>) = asked.iter().map(first).unzip();
+        let relations: Vec<u32> = asked.iter().map(|asked| asked.relation).collect();
+        let sql = format!(
+            "select t.oid, t.sub, pg_get_expr(t.tree, w.within) \
+             from unnest($1::oid[], $2::int4[], $3::oid[]) w (oid, sub, within) \
+             join ({}) t (oid, sub, relation, tree) on t.oid = w.oid and t.sub = w.sub",
+            tree.query
+        );
+        let mut printed: HashMap<Owner, Arc<str>> = HashMap::new();
+        for row in client.query(&sql, &[&oids, &subs, &relations]).await? {
+            // What was dropped meanwhile prints as NULL.
+            if let Some(text) = row.try_get::<_, Option<&str>>(2)? {
+                printed.insert((row.try_get(0)?, row.try_get(1)?), text.into());
+            }
+        }
+        let texts = into.entry(kind).or_default();
+        for asked in &asked {
+            if let Some(text) = printed.get(&first(asked)) {
+                texts.extend(asked.owners.iter().map(|(oid, sub)| ((field, *oid, *sub), text.clone())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is printed once, for the first of its owners.
+struct Asked {
+    owners: Vec<Owner>,
+    /// The OID of the relation that the server has to look at; 0 for none.
+    relation: u32,
+}
+
+impl Alike {
+    fn asked(&self, known: &Known) -> Vec<Asked> {
+        if !self.refers {
+            return vec![Asked { owners: self.owners.clone(), relation: 0 }];
+        }
+        let numbers = self.text.as_deref().and_then(column_numbers);
+        let mut shared: HashMap<Vec<&str>, Asked> = HashMap::new();
+        let mut asked = Vec::new();
+        for (owner, relation) in self.owners.iter().zip(&self.relations) {
+            let name = |number: &i16| Some(&*known.column(*relation, *number).ok()?.name);
+            let names = numbers.as_ref().and_then(|numbers| numbers.iter().map(name).collect::<Option<Vec<&str>>>());
+            let own = || Asked { owners: Vec::new(), relation: *relation };
+            match names {
+                Some(names) => shared.entry(names).or_insert_with(own).owners.push(*owner),
+                None => asked.push(Asked { owners: vec![*owner], ..own() }),
+            }
+        }
+        asked.extend(shared.into_values());
+        asked
+    }
+}
+
+/// The numbers of the columns that a tree refers to; None if what it prints as depends on more of the relation.
+fn column_numbers(tree: &str) -> Option<Vec<i16>> {
+    if tree.contains("{QUERY ") {
+        return None;
+    }
+    let mut numbers = Vec::new();
+    for after in tree.split(":varattno ").skip(1) {
+        let number: i16 = after.split(' ').next()?.parse().ok()?;
+        if number == 0 {
+            return None;
+        }
+        numbers.push(number);
+    }
+    // System columns have the same names everywhere.
+    numbers.retain(|number| *number > 0);
+    numbers.sort_unstable();
+    numbers.dedup();
+    Some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::column_numbers;
+
+    #[test]
+    fn trees_name_their_columns() {
+        assert_eq!(
+            column_numbers("{VAR :varno 1 :varattno 10 :x 1} {VAR :varattno 2 } {VAR :varattno 10 }"),
+            Some(vec![2, 10])
+        );
+        assert_eq!(column_numbers("{VAR :varattno -1 } {CONST :constvalue 4 [ 1 0 0 0 ]}"), Some(vec![]));
+        assert_eq!(column_numbers("{VAR :varattno 0 }"), None);
+        assert_eq!(column_numbers("{SUBLINK :subselect {QUERY :commandType 1 }} {VAR :varattno 1 }"), None);
+    }
+}
