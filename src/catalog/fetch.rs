@@ -67,8 +67,8 @@ impl<'a> Connections<'a> {
 }
 
 async fn is_much(session: &Session, schemas: &[u32]) -> Result<bool, tokio_postgres::Error> {
-    let count = "select count(*) from pg_class where relnamespace = any ($1)";
-    let count: i64 = session.client.query_one(count, &[&schemas]).await?.try_get(0)?;
+    let count = "select count(*) from (select from pg_class where relnamespace = any ($1) limit $2) c";
+    let count: i64 = session.client.query_one(count, &[&schemas, &MANY]).await?.try_get(0)?;
     Ok(count >= MANY)
 }
 

@@ -10,7 +10,7 @@ use super::printing::{self, Alike};
 use super::session::{for_major, Session};
 use super::surroundings::{Unmodelled, Unread};
 use crate::error::{Error, Result};
-use crate::kinds::{self, facet, Asides, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row, Texts, Tree};
+use crate::kinds::{self, facet, Asides, Catalog, Facet, Kind, Known, KnownColumn, OperatorClass, Row, Texts, Trees};
 use crate::model::{is_ignored, Address, ForeignGrant, Grants, Model, Node};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap};
@@ -159,16 +159,15 @@ order by 1, 2";
 const COMMENTS: &str = "\
 select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
 
-/// Columns of what no kind reads and foreign keys refer to.
-const ELSEWHERE: &str = "\
-select a.attrelid, a.attrelid, a.attnum::int4, null, null, a.attname::text, a.atttypid, a.attcollation
+/// What foreign keys refer to, with the columns of what no kind reads.
+const REFERENCED: &str = "\
+select r.oid, r.oid, a.attnum::int4, n.nspname::text, r.relname::text, a.attname::text, a.atttypid, a.attcollation
 from (
-  select distinct k.confrelid from pg_constraint k
-  join pg_class r on r.oid = k.confrelid
-  where k.contype = 'f' and (r.relnamespace <> all ($1) or r.relkind <> 'r')
-  offset 0
-) e
-join pg_attribute a on a.attrelid = e.confrelid and a.attnum > 0";
+  select distinct confrelid from pg_constraint where contype = 'f' and connamespace = any ($1)
+) k
+join pg_class r on r.oid = k.confrelid
+join pg_namespace n on n.oid = r.relnamespace
+left join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and (r.relnamespace <> all ($1) or r.relkind <> 'r')";
 
 /// What few columns of relations have that only indexes model: parameters of operator classes, statistics targets.
 const OPTIONS: &str = "\
@@ -187,9 +186,9 @@ where c.relnamespace = any ($1)";
 
 /// What is read of all that there is, with the OIDs of the owned schemas.
 enum Part {
-    Elsewhere,
+    Referenced,
     Options,
-    Trees(&'static dyn Kind, &'static Tree),
+    Trees(&'static dyn Kind, &'static Trees),
     /// The query of that number among a kind's asides.
     Aside(&'static dyn Kind, usize, &'static str),
     Comments,
@@ -200,13 +199,13 @@ enum Part {
 
 /// What the kinds' own rows refer to. `whole`: also what no kind models.
 fn surroundings(whole: bool, major: u32) -> Vec<Part> {
-    let trees = kinds::KINDS.iter().flat_map(|kind| kind.trees().iter().map(|tree| Part::Trees(*kind, tree)));
+    let trees = kinds::KINDS.iter().filter_map(|kind| Some(Part::Trees(*kind, kind.trees()?)));
     let asides = kinds::KINDS.iter().flat_map(|kind| {
         let asked = kind.asides().iter().enumerate().filter(move |(_, query)| !for_major(query, major).is_empty());
         asked.map(|(number, query)| Part::Aside(*kind, number, query))
     });
     let unmodelled = [Part::Unmodelled, Part::Unread].into_iter().filter(|_| whole);
-    trees.chain(asides).chain([Part::Elsewhere, Part::Options, Part::Comments]).chain(unmodelled).collect()
+    trees.chain(asides).chain([Part::Referenced, Part::Options, Part::Comments]).chain(unmodelled).collect()
 }
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
@@ -222,7 +221,8 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     }
     for row in client
         .query(
-            "select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
+            "select oid, relname::text from pg_class
+             where oid < 16384 and relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
             &[],
         )
         .await?
@@ -250,12 +250,12 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     reader.settled = whole;
     let mut reader = reader.stage(&connections, &schemas, surroundings(whole, session.major)).await?;
     // Expressions over columns are printed when columns are known.
-    let over_columns = |alike: &&Alike| alike.tree.over_columns;
+    let over_columns = |alike: &&Alike| alike.trees.over_columns;
     let (alike, mut texts) = (std::mem::take(&mut reader.alike), HashMap::new());
     printing::print(client, alike.iter().filter(|a| !over_columns(a)), &reader.known, &mut texts).await?;
     reader.texts = std::mem::take(&mut texts);
     let kinds = kinds::KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?)));
-    let columns = kinds.clone().position(|(kind, _)| kind.trees().iter().any(|tree| !tree.over_columns));
+    let columns = kinds.clone().position(|(kind, _)| kind.trees().is_some_and(|trees| !trees.over_columns));
     let mut first: Vec<Part> = kinds.map(|(kind, catalog)| Part::Kind(kind, catalog)).collect();
     let rest = first.split_off(columns.map_or(0, |at| at + 1));
     let mut reader = reader.stage(&connections, &schemas, first).await?;
@@ -316,9 +316,9 @@ impl Reader {
 
     fn query(&self, part: &Part) -> String {
         match part {
-            Part::Elsewhere => ELSEWHERE.to_owned(),
+            Part::Referenced => REFERENCED.to_owned(),
             Part::Options => OPTIONS.to_owned(),
-            Part::Trees(_, tree) => printing::trees(tree, self.settled),
+            Part::Trees(_, trees) => printing::query(trees, self.settled),
             Part::Aside(_, _, query) => for_major(query, self.major),
             Part::Comments => COMMENTS.to_owned(),
             Part::Unmodelled => include_str!("unmodelled.sql").to_owned(),
@@ -329,9 +329,9 @@ impl Reader {
 
     fn part(&mut self, part: &Part, row: tokio_postgres::Row) -> Result<()> {
         match part {
-            Part::Elsewhere => self.column(&row, Catalog::FIRST)?,
+            Part::Referenced => self.referenced(&row)?,
             Part::Options => self.options(&row)?,
-            Part::Trees(kind, tree) => self.alike.push(printing::alike(*kind, tree, &row)?),
+            Part::Trees(kind, trees) => self.alike.push(printing::alike(*kind, trees, &row)?),
             Part::Aside(kind, number, _) => {
                 let of = (*number, row.try_get(0)?, row.try_get(1)?);
                 self.asides.entry(kind.name()).or_default().insert(of, row);
@@ -355,6 +355,14 @@ impl Reader {
         let name: &str = row.try_get(at)?;
         let column = KnownColumn { name: name.into(), base: row.try_get(at + 1)?, collation: row.try_get(at + 2)? };
         self.known.add_column(row.try_get(0)?, number.try_into().unwrap_or(0), column);
+        Ok(())
+    }
+
+    fn referenced(&mut self, row: &tokio_postgres::Row) -> Result<()> {
+        self.known.referenced.insert(row.try_get(0)?, (row.try_get(3)?, row.try_get(4)?));
+        if row.try_get::<_, Option<i32>>(2)?.is_some() {
+            self.column(row, Catalog::FIRST)?;
+        }
         Ok(())
     }
 

@@ -8,18 +8,18 @@
 //! Cost: one scan and one hash per expression. Where each is another, each is printed, as it would be without this.
 
 use crate::error::Result;
-use crate::kinds::{Kind, Known, Texts, Tree};
+use crate::kinds::{Kind, Known, Texts, Trees};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::{Client, Row};
 
-/// The OID and number of what an expression belongs to.
-type Owner = (u32, i32);
+/// The OID and number of what an expression belongs to, and the number of its field.
+type Owner = (u32, i32, i32);
 
 /// Expressions that are kept as one tree.
 pub struct Alike {
     kind: &'static dyn Kind,
-    pub tree: &'static Tree,
+    pub trees: &'static Trees,
     owners: Vec<Owner>,
     /// The OIDs of their relations, in the same order.
     relations: Vec<u32>,
@@ -31,25 +31,25 @@ pub struct Alike {
 
 /// The query for the trees of a kind. `settled`: nothing changes until they are printed; otherwise each is printed for
 /// itself.
-pub fn trees(tree: &Tree, settled: bool) -> String {
-    let together = if settled { "" } else { ", t.oid, t.sub" };
+pub fn query(trees: &Trees, settled: bool) -> String {
+    let together = if settled { "" } else { ", t.oid, t.sub, t.field" };
     format!(
-        "select array_agg(t.oid), array_agg(t.sub), array_agg(t.relation), \
+        "select array_agg(t.oid), array_agg(t.sub), array_agg(t.field), array_agg(t.relation), \
                 case when count(*) > 1 then t.tree::text end, \
                 strpos(t.tree::text, '{{VAR ') > 0 or strpos(t.tree::text, '{{QUERY ') > 0 \
-         from ({}) t (oid, sub, relation, tree) \
+         from ({}) t (oid, sub, field, relation, tree) \
          join pg_class c on c.oid = t.relation \
          where c.relnamespace = any ($1) and c.relkind = 'r' and t.tree is not null \
          group by t.tree::text{together}",
-        tree.query
+        trees.query
     )
 }
 
 /// One row of that query.
-pub fn alike(kind: &'static dyn Kind, tree: &'static Tree, row: &Row) -> Result<Alike> {
-    let (oids, subs): (Vec<u32>, Vec<i32>) = (row.try_get(0)?, row.try_get(1)?);
-    let owners = oids.into_iter().zip(subs).collect();
-    Ok(Alike { kind, tree, owners, relations: row.try_get(2)?, text: row.try_get(3)?, refers: row.try_get(4)? })
+pub fn alike(kind: &'static dyn Kind, trees: &'static Trees, row: &Row) -> Result<Alike> {
+    let (oids, subs, fields): (Vec<u32>, Vec<i32>, Vec<i32>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let owners = oids.into_iter().zip(subs).zip(fields).map(|((oid, sub), field)| (oid, sub, field)).collect();
+    Ok(Alike { kind, trees, owners, relations: row.try_get(3)?, text: row.try_get(4)?, refers: row.try_get(5)? })
 }
 
 /// Has the server print what belongs to some kinds. Errors: the server's.
@@ -59,32 +59,36 @@ pub async fn print(
     known: &Known,
     into: &mut HashMap<&'static str, Texts>,
 ) -> std::result::Result<(), tokio_postgres::Error> {
-    let mut asked: HashMap<(&'static str, &'static str), (&'static Tree, Vec<Asked>)> = HashMap::new();
+    let mut asked: HashMap<&'static str, (&'static Trees, Vec<Asked>)> = HashMap::new();
     for alike in alike {
-        let of = asked.entry((alike.kind.name(), alike.tree.field)).or_insert_with(|| (alike.tree, Vec::new()));
+        let of = asked.entry(alike.kind.name()).or_insert_with(|| (alike.trees, Vec::new()));
         of.1.extend(alike.asked(known));
     }
-    for ((kind, field), (tree, asked)) in asked {
+    for (kind, (trees, asked)) in asked {
         let first = |asked: &Asked| asked.owners.first().copied().unwrap_or_default();
-        let (oids, subs): (Vec<u32>, Vec<i32>) = asked.iter().map(first).unzip();
+        let oids: Vec<u32> = asked.iter().map(|asked| first(asked).0).collect();
+        let subs: Vec<i32> = asked.iter().map(|asked| first(asked).1).collect();
+        let fields: Vec<i32> = asked.iter().map(|asked| first(asked).2).collect();
         let relations: Vec<u32> = asked.iter().map(|asked| asked.relation).collect();
         let sql = format!(
-            "select t.oid, t.sub, pg_get_expr(t.tree, w.within) \
-             from unnest($1::oid[], $2::int4[], $3::oid[]) w (oid, sub, within) \
-             join ({}) t (oid, sub, relation, tree) on t.oid = w.oid and t.sub = w.sub",
-            tree.query
+            "select t.oid, t.sub, t.field, pg_get_expr(t.tree, w.within) \
+             from unnest($1::oid[], $2::int4[], $3::int4[], $4::oid[]) w (oid, sub, field, within) \
+             join ({}) t (oid, sub, field, relation, tree) on t.oid = w.oid and t.sub = w.sub and t.field = w.field",
+            trees.query
         );
         let mut printed: HashMap<Owner, Arc<str>> = HashMap::new();
-        for row in client.query(&sql, &[&oids, &subs, &relations]).await? {
+        for row in client.query(&sql, &[&oids, &subs, &fields, &relations]).await? {
             // What was dropped meanwhile prints as NULL.
-            if let Some(text) = row.try_get::<_, Option<&str>>(2)? {
-                printed.insert((row.try_get(0)?, row.try_get(1)?), text.into());
+            if let Some(text) = row.try_get::<_, Option<&str>>(3)? {
+                printed.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), text.into());
             }
         }
         let texts = into.entry(kind).or_default();
         for asked in &asked {
-            if let Some(text) = printed.get(&first(asked)) {
-                texts.extend(asked.owners.iter().map(|(oid, sub)| ((field, *oid, *sub), text.clone())));
+            let Some(text) = printed.get(&first(asked)) else { continue };
+            for (oid, sub, field) in &asked.owners {
+                let name = usize::try_from(field - 1).ok().and_then(|at| trees.fields.get(at));
+                texts.extend(name.map(|name| ((*name, *oid, *sub), text.clone())));
             }
         }
     }

@@ -1,11 +1,15 @@
 with owned as (
   select oid, nspname from pg_namespace where oid = any ($1)
+), relations as materialized (
+  -- Those that have anything of what follows, found in one go.
+  select c.oid, c.relkind, c.relispartition, c.relacl, c.relowner, c.reltablespace, c.reloftype from pg_class c
+  where c.relnamespace = any ($1)
+    and (c.relkind not in ('r', 'i') or c.relispartition or c.reltablespace <> 0 or c.reloftype <> 0
+         or c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits))
 ), things (class, oid) as (
-  select 'pg_class'::regclass, c.oid from pg_class c
-    where c.relnamespace in (select oid from owned)
-      and (c.relkind in ('p', 'f') or c.relkind = 'r' and c.relispartition
-           or c.relkind = 'r' and c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits)
-           or c.relkind = 'c')
+  select 'pg_class'::regclass, c.oid from relations c
+    where c.relkind in ('p', 'f', 'c') or c.relkind = 'r' and c.relispartition
+       or c.relkind = 'r' and c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits)
   union all
   select 'pg_type'::regclass, t.oid from pg_type t
     where t.typnamespace in (select oid from owned)
@@ -43,8 +47,8 @@ from things t
 where not exists (select from pg_depend d where d.classid = t.class and d.objid = t.oid and d.deptype = 'e')
 union all
 select format('tablespace %s of %s', s.spcname, c.oid::regclass)
-from pg_class c join pg_tablespace s on s.oid = c.reltablespace
-where c.reltablespace <> 0 and c.relnamespace in (select oid from owned) and c.relkind in ('r', 'i', 'm')
+from relations c join pg_tablespace s on s.oid = c.reltablespace
+where c.relkind in ('r', 'i', 'm')
 union all
 select format('clustering of %s on index %s', i.indrelid::regclass, i.indexrelid::regclass)
 from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -52,12 +56,11 @@ where c.relnamespace in (select oid from owned) and i.indisclustered
 union all
 select format('%s on %s, of an identity column', s.what, s.oid::regclass)
 from (
-  select c.oid, 'grants' from pg_class c
-  where c.relnamespace in (select oid from owned) and c.relkind = 'S' and c.relacl <> acldefault('s', c.relowner)
+  select c.oid, 'grants' from relations c
+  where c.relkind = 'S' and c.relacl <> acldefault('s', c.relowner)
   union all
-  select c.oid, 'comment' from pg_description e join pg_class c on c.oid = e.objoid
-  where e.classoid = 'pg_class'::regclass and e.objsubid = 0
-    and c.relnamespace in (select oid from owned) and c.relkind = 'S'
+  select c.oid, 'comment' from pg_description e join relations c on c.oid = e.objoid
+  where e.classoid = 'pg_class'::regclass and e.objsubid = 0 and c.relkind = 'S'
 ) s (oid, what)
 where exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = s.oid and d.deptype = 'i'
               and d.refclassid = 'pg_class'::regclass)
@@ -73,14 +76,14 @@ from pg_default_acl d
 where d.defaclnamespace in (select oid from owned)
 union all
 select format('type %s of table %s', c.reloftype::regtype, c.oid::regclass)
-from pg_class c
-where c.relnamespace in (select oid from owned) and c.relkind = 'r' and c.reloftype <> 0
+from relations c
+where c.relkind = 'r' and c.reloftype <> 0
 union all
 select format('settings of column %s.%s', c.oid::regclass, a.attname)
-from pg_class c
+from relations c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
-where c.relnamespace in (select oid from owned) and c.relkind = 'm'
+where c.relkind = 'm'
   and (coalesce(a.attstattarget, -1) >= 0 or a.attstorage <> t.typstorage or a.attcompression <> '')
 union all
 select format('%s, which is not inherited', pg_describe_object('pg_constraint'::regclass, k.oid, 0))

@@ -120,12 +120,12 @@ impl Kind for Check {
         &["expression"]
     }
 
-    fn trees(&self) -> &'static [Tree] {
-        &[Tree {
-            field: "expression",
-            query: "select oid, 0, conrelid, conbin from pg_constraint where contype = 'c'",
+    fn trees(&self) -> Option<&'static Trees> {
+        Some(&Trees {
+            fields: &["expression"],
+            query: "select oid, 0, 1, conrelid, conbin from pg_constraint where contype = 'c'",
             over_columns: true,
-        }]
+        })
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {

@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 /// The column kind.
 pub struct Column;
 
+/// The queries of what few columns have, by number: sequences by column, constraints by table.
+const IDENTITY: usize = 0;
+const NOT_NULL: usize = 1;
+
 /// A column. Types are printed by `format_type`, expressions by `pg_get_expr`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
@@ -143,27 +147,28 @@ impl Kind for Column {
         &["default", "generated.as"]
     }
 
-    fn trees(&self) -> &'static [Tree] {
-        &[Tree {
-            field: "default",
-            query: "select adrelid, adnum::int4, adrelid, adbin from pg_attrdef",
+    fn trees(&self) -> Option<&'static Trees> {
+        Some(&Trees {
+            fields: &["default"],
+            query: "select adrelid, adnum::int4, 1, adrelid, adbin from pg_attrdef",
             over_columns: false,
-        }]
+        })
     }
 
     fn asides(&self) -> &'static [&'static str] {
-        &[include_str!("column/identity.sql")]
+        &[include_str!("column/identity.sql"), include_str!("column/not_null.sql")]
     }
 
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST + 2;
+        let order: i32 = row.try_get(2)?;
         let column: String = row.try_get(Catalog::FIRST)?;
         let table = parent.map_or("", Address::name);
         let expression = row.expression("default", at + 3)?;
         let mut spec = ColumnSpec { ty: row.try_get(at + 1)?, not_null: row.try_get(at + 2)?, ..ColumnSpec::default() };
-        let rare: Option<Vec<Option<&str>>> = row.try_get(at + 4)?;
+        let rare: Option<Vec<&str>> = row.try_get(at + 4)?;
         let rare = rare.unwrap_or_default();
-        let said = |n: usize| rare.get(n).copied().flatten().filter(|text| !text.is_empty());
+        let said = |n: usize| rare.get(n).copied().filter(|text| !text.is_empty());
         match (expression, said(0)) {
             (Some(expression), Some(kind)) => {
                 spec.generated = Some(Generated { expression, is_virtual: kind == "v" });
@@ -175,13 +180,18 @@ impl Kind for Column {
         spec.compression = said(3).map(str::to_owned);
         spec.statistics = said(4).and_then(|target| target.parse().ok());
         if let Some(when) = said(5) {
-            let options = row.aside(0)?.map(|aside| aside.try_get(2)).transpose()?;
+            let options = row.aside(IDENTITY, order)?.map(|aside| aside.try_get(2)).transpose()?;
             spec.identity = Some(Identity::read(when, options, table, &column));
         }
-        let derived = |name: &&str| *name != name::derive(table, &column, "not_null", &|_| false);
-        spec.not_null_name = said(6).filter(derived).map(str::to_owned);
-        spec.not_null_not_valid = said(7) == Some("true");
-        let order: i32 = row.try_get(2)?;
+        if let Some(constraints) = row.aside(NOT_NULL, 0)?.filter(|_| spec.not_null) {
+            let (numbers, names): (Vec<i16>, Vec<&str>) = (constraints.try_get(2)?, constraints.try_get(3)?);
+            let not_valid: Vec<bool> = constraints.try_get(4)?;
+            if let Some(place) = numbers.iter().position(|number| i32::from(*number) == order) {
+                let name = names.get(place).filter(|name| !name::is_derived(name, table, &column, "not_null"));
+                spec.not_null_name = name.map(|name| (*name).to_owned());
+                spec.not_null_not_valid = not_valid.get(place).copied().unwrap_or_default();
+            }
+        }
         Ok(Found { name: column, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
     }
 

@@ -8,7 +8,6 @@ select a.attrelid, a.attrelid, a.attnum::int4, case when a.attacl is not null th
        -- What few columns have, together: each value of each row costs.
        case when a.attgenerated <> '' or a.attidentity <> '' or a.attcompression <> '' or a.attstorage <> t.typstorage
                  or a.attcollation <> t.typcollation or a.attstattarget <> -1
-                 [[18: or nn.conname <> concat(c.relname, '_', a.attname, '_not_null') or not nn.convalidated | ]]
             then array[
               a.attgenerated::text,
               case when a.attcollation <> t.typcollation and a.attcollation <> 0
@@ -20,12 +19,9 @@ select a.attrelid, a.attrelid, a.attnum::int4, case when a.attacl is not null th
                    else '' end,
               case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' else '' end,
               case when a.attstattarget <> -1 then a.attstattarget::text else '' end,
-              a.attidentity::text,
-              [[18: nn.conname::text | null]],
-              [[18: (not nn.convalidated)::text | null]]
+              a.attidentity::text
             ] end
 from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_type t on t.oid = a.atttypid
-[[18: left join pg_constraint nn on nn.conrelid = a.attrelid and nn.contype = 'n' and nn.conkey[1] = a.attnum | ]]
 where c.relnamespace = any ($1) and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped

@@ -50,9 +50,16 @@ impl Row<'_> {
         text.map(|text| Some(text.to_string())).ok_or_else(gone)
     }
 
-    /// What the kind's query of that number among [`super::Kind::asides`] says of it.
-    pub fn aside(&self, query: usize) -> Result<Option<&tokio_postgres::Row>> {
-        Ok(self.asides.get(&(query, self.row.try_get(0)?, self.row.try_get(2)?)))
+    /// What the kind's query of that number among [`super::Kind::asides`] says of `sub` of it.
+    pub fn aside(&self, query: usize, sub: i32) -> Result<Option<&tokio_postgres::Row>> {
+        Ok(self.asides.get(&(query, self.row.try_get(0)?, sub)))
+    }
+
+    /// The schema and the name of the relation whose OID stands at `relation`. Errors: it was dropped meanwhile.
+    pub fn relation(&self, relation: usize) -> Result<(String, String)> {
+        let oid: u32 = self.row.try_get(relation)?;
+        let name = self.known.referenced.get(&oid).cloned();
+        name.ok_or_else(|| Error::new(format!("there is no relation {oid}")))
     }
 }
 
@@ -67,6 +74,8 @@ pub struct Known {
     defaults: FxHashMap<(u32, u32), u32>,
     /// Parameters of operator classes, each `number name=value`, sorted, by the OID of the index.
     pub parameters: FxHashMap<u32, Vec<String>>,
+    /// Schema and name of relations that foreign keys refer to, by OID.
+    pub referenced: FxHashMap<u32, (String, String)>,
     /// `pg_collation`, by OID, qualified.
     pub collations: FxHashMap<u32, String>,
 }

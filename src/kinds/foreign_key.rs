@@ -233,21 +233,22 @@ impl Kind for ForeignKey {
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
-        let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 12)?, row.try_get(at + 13)?);
+        let (not_valid, not_enforced): (bool, bool) = (row.try_get(at + 10)?, row.try_get(at + 11)?);
+        let (schema, table) = row.relation(at + 2)?;
         let spec = ForeignKeySpec {
             columns: row.names(Catalog::PARENT, at + 1)?,
-            references: Target { schema: row.try_get(at + 2)?, table: row.try_get(at + 3)? },
-            target_columns: row.names(at + 4, at + 5)?,
-            on_update: action(row.try_get(at + 6)?),
-            on_delete: action(row.try_get(at + 7)?),
-            set_columns: row.names(Catalog::PARENT, at + 8)?,
-            match_full: row.try_get(at + 9)?,
-            deferrable: row.try_get(at + 10)?,
-            initially_deferred: row.try_get(at + 11)?,
+            references: Target { schema, table },
+            target_columns: row.names(at + 2, at + 3)?,
+            on_update: action(row.try_get(at + 4)?),
+            on_delete: action(row.try_get(at + 5)?),
+            set_columns: row.names(Catalog::PARENT, at + 6)?,
+            match_full: row.try_get(at + 7)?,
+            deferrable: row.try_get(at + 8)?,
+            initially_deferred: row.try_get(at + 9)?,
             not_valid: not_valid && !not_enforced,
             not_enforced,
-            period: row.try_get(at + 14)?,
-            disabled: row.try_get(at + 15)?,
+            period: row.try_get(at + 12)?,
+            disabled: row.try_get(at + 13)?,
         };
         Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
     }

@@ -1,8 +1,6 @@
 select k.oid, k.conrelid, 0, null::oid, null::text,
        k.conname::text,
        k.conkey,
-       n.nspname::text,
-       r.relname::text,
        k.confrelid,
        k.confkey,
        k.confupdtype::text,
@@ -16,7 +14,5 @@ select k.oid, k.conrelid, 0, null::oid, null::text,
        [[18: k.conperiod | false]],
        k.oid in (select g.tgconstraint from pg_trigger g where g.tgisinternal and g.tgenabled <> 'O')
 from pg_constraint k
-join pg_class r on r.oid = k.confrelid
-join pg_namespace n on n.oid = r.relnamespace
 where k.connamespace = any ($1)
   and k.contype = 'f' and k.conislocal and k.coninhcount = 0 and k.conparentid = 0

@@ -20,4 +20,6 @@ join pg_class c on c.oid = i.indexrelid
 join pg_class t on t.oid = i.indrelid
 join pg_am am on am.oid = c.relam
 where t.relnamespace = any ($1) and t.relkind in ('r', 'm') and not c.relispartition
-  and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
+  -- Those of constraints are theirs; of what is unique, only the constraint tells.
+  and not i.indisprimary and not i.indisexclusion
+  and (not i.indisunique or i.indexrelid not in (select conindid from pg_constraint where contype = 'u'))

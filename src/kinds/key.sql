@@ -1,4 +1,4 @@
--- Of the constraints of one type, which the `with` before this names.
+-- What follows this says which constraints are meant, and which indexes they have.
 select k.oid, k.conrelid, 0, null::oid, null::text,
        k.conname::text,
        i.indkey::int2[],
@@ -8,10 +8,7 @@ select k.oid, k.conrelid, 0, null::oid, null::text,
        k.condeferrable,
        k.condeferred,
        c.reloptions
-from (
-  select * from pg_constraint where contype = (select contype from wanted) offset 0
-) k
-join pg_index i on i.indexrelid = k.conindid
+from pg_index i
+join pg_constraint k on k.conrelid = i.indrelid and k.conindid = i.indexrelid
 join pg_class c on c.oid = k.conindid
-where k.connamespace = any ($1)
-  and k.conislocal and k.coninhcount = 0 and k.conparentid = 0
+where k.connamespace = any ($1) and k.conislocal and k.coninhcount = 0 and k.conparentid = 0

@@ -6,7 +6,11 @@ select c.oid, c.relnamespace, 0, c.relowner, c.relacl::text,
             else array(select o from unnest(c.reloptions) o union all select 'toast.' || o from unnest(tc.reloptions) o) end,
        case when am.amname <> 'heap' then am.amname::text end,
        c.relispopulated
-from pg_class c
+from (
+  -- There are fewer rules than relations.
+  select ev_class from pg_rewrite where rulename = '_RETURN'
+) r
+cross join lateral (select * from pg_class where oid = r.ev_class offset 0) c
 left join pg_class tc on tc.oid = c.reltoastrelid
 left join pg_am am on am.oid = c.relam
 left join (
@@ -16,12 +20,13 @@ left join (
                    || case when a.attcollation <> t.typcollation and a.attcollation <> 0
                            then ' COLLATE ' || quote_ident(cn.nspname) || '.' || quote_ident(co.collname) else '' end
                    order by a.attnum) as types
-  from pg_attribute a
-  join pg_class k on k.oid = a.attrelid
+  from pg_rewrite r
+  cross join lateral (select * from pg_class where oid = r.ev_class offset 0) k
+  join pg_attribute a on a.attrelid = k.oid
   join pg_type t on t.oid = a.atttypid
   left join pg_collation co on co.oid = a.attcollation
   left join pg_namespace cn on cn.oid = co.collnamespace
-  where k.relnamespace = any ($1) and k.relkind = 'm' and a.attnum > 0 and not a.attisdropped
+  where k.relnamespace = any ($1) and k.relkind = 'm' and r.rulename = '_RETURN' and a.attnum > 0 and not a.attisdropped
   group by a.attrelid
 ) a on a.attrelid = c.oid
 where c.relnamespace = any ($1) and c.relkind = 'm'

@@ -82,10 +82,11 @@ impl Catalog {
 }
 
 /// Expressions that the server keeps as trees (`pg_node_tree`).
-pub struct Tree {
-    /// The name that the kind has for them.
-    pub field: &'static str,
-    /// For each its `oid` and `sub` as in the kind's own query, the OID of the relation that it stands in, and the tree.
+pub struct Trees {
+    /// The names that the kind has for them.
+    pub fields: &'static [&'static str],
+    /// For each its `oid` and `sub` as in the kind's own query, the number of its field, the OID of the relation that it
+    /// stands in, and the tree, which may be NULL.
     pub query: &'static str,
     /// Whether such trees refer to columns as a rule: then they are printed when columns are known.
     pub over_columns: bool,
@@ -206,8 +207,8 @@ pub trait Kind: Sync {
     }
 
     /// The expressions of its rows, of tables: see [`Row::expression`].
-    fn trees(&self) -> &'static [Tree] {
-        &[]
+    fn trees(&self) -> Option<&'static Trees> {
+        None
     }
 
     /// Queries for what few of its rows have: `oid` and `sub` as in its own query, then what [`Row::aside`] gives.

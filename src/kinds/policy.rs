@@ -122,11 +122,13 @@ impl Kind for Policy {
         &["using", "check"]
     }
 
-    fn trees(&self) -> &'static [Tree] {
-        &[
-            Tree { field: "using", query: "select oid, 0, polrelid, polqual from pg_policy", over_columns: true },
-            Tree { field: "check", query: "select oid, 0, polrelid, polwithcheck from pg_policy", over_columns: true },
-        ]
+    fn trees(&self) -> Option<&'static Trees> {
+        Some(&Trees {
+            fields: &["using", "check"],
+            query: "select p.oid, 0, e.field, p.polrelid, e.tree from pg_policy p \
+                    cross join lateral (values (1, p.polqual), (2, p.polwithcheck)) e (field, tree)",
+            over_columns: true,
+        })
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {

@@ -88,7 +88,7 @@ impl Kind for PrimaryKey {
     }
 
     fn catalog(&self) -> Option<Catalog> {
-        let query = concat!("with wanted (contype) as (select 'p'::\"char\")\n", include_str!("key.sql"));
+        let query = concat!(include_str!("key.sql"), " and k.contype = 'p' and i.indisprimary");
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query })
     }
 

@@ -68,7 +68,7 @@ impl Kind for Unique {
     }
 
     fn catalog(&self) -> Option<Catalog> {
-        let query = concat!("with wanted (contype) as (select 'u'::\"char\")\n", include_str!("key.sql"));
+        let query = concat!(include_str!("key.sql"), " and k.contype = 'u' and i.indisunique and not i.indisprimary");
         Some(Catalog { class: "pg_constraint", parent: "pg_class", query })
     }
 

@@ -30,7 +30,11 @@ impl Address {
 
     /// The address of a child of this one.
     pub fn child(&self, kind: &str, name: &str) -> Self {
-        Self(format!("{}{SEPARATOR}{kind}{SEPARATOR}{name}", self.0).into())
+        let mut path = String::with_capacity(self.0.len() + kind.len() + name.len() + 2);
+        for part in [&self.0, "\0", kind, "\0", name] {
+            path.push_str(part);
+        }
+        Self(path.into())
     }
 
     /// The (kind, name) segments from the root on.

@@ -68,6 +68,14 @@ pub fn derive(table: &str, columns: &str, label: &str, taken: &dyn Fn(&str) -> b
     }
 }
 
+/// Whether PostgreSQL derives this name when none is taken.
+pub fn is_derived(name: &str, table: &str, columns: &str, label: &str) -> bool {
+    let parts = name.strip_prefix(table).and_then(|rest| rest.strip_suffix(label));
+    let between = parts.and_then(|rest| rest.strip_prefix('_')?.strip_suffix('_'));
+    // Only what has to be cut is harder than that.
+    between == Some(columns) || name.len() >= LONGEST && name == derive(table, columns, label, &|_| false)
+}
+
 fn fit(table: &str, columns: &str, label: &str) -> String {
     let overhead = label.len() + 1 + usize::from(!columns.is_empty());
     let room = LONGEST.saturating_sub(overhead);
