@@ -4,7 +4,7 @@
 use super::session::Session;
 use futures_util::TryStreamExt;
 use std::cell::{Cell, RefCell};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 /// Relations from which on a second connection is worth what it costs.
@@ -22,13 +22,22 @@ struct Waiting {
 /// The queries, and how far they are.
 struct Queue<'a> {
     queries: &'a [String],
-    schemas: &'a [u32],
+    within: &'a Within,
     /// How many somebody has begun.
     begun: Cell<usize>,
     /// The first that is not handed on whole.
     at: Cell<usize>,
     waiting: RefCell<Vec<Waiting>>,
     take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
+}
+
+/// What queries are about.
+#[derive(Default)]
+pub struct Within {
+    /// `$1`: the OIDs of the schemas.
+    pub schemas: Vec<u32>,
+    /// `$2`: the OIDs of the tables, as far as they are known.
+    pub tables: Vec<u32>,
 }
 
 /// Connections that see the same.
@@ -44,16 +53,16 @@ impl<'a> Connections<'a> {
         Ok(Self { first: session, second })
     }
 
-    /// Runs the queries, whose parameter are the OIDs of the schemas, and hands on what they give.
+    /// Runs the queries and hands on what they give.
     pub async fn fetch(
         &self,
         queries: &[String],
-        schemas: &[u32],
+        within: &Within,
         take: &mut dyn FnMut(usize, Vec<Row>),
     ) -> Result<(), tokio_postgres::Error> {
         let queue = Queue {
             queries,
-            schemas,
+            within,
             begun: Cell::new(0),
             at: Cell::new(0),
             waiting: RefCell::new(queries.iter().map(|_| Waiting::default()).collect()),
@@ -78,8 +87,9 @@ impl Queue<'_> {
             let which = self.begun.get();
             let Some(query) = self.queries.get(which) else { return Ok(()) };
             self.begun.set(which + 1);
-            let parameters: [&(dyn ToSql + Sync); 1] = [&self.schemas];
-            let stream = client.query_raw(query, parameters).await?;
+            let statement = client.prepare_typed(query, &[Type::OID_ARRAY, Type::OID_ARRAY]).await?;
+            let parameters: [&(dyn ToSql + Sync); 2] = [&self.within.schemas, &self.within.tables];
+            let stream = client.query_raw(&statement, parameters).await?;
             futures_util::pin_mut!(stream);
             let mut chunk = Vec::new();
             while let Some(row) = stream.try_next().await? {

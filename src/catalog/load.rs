@@ -5,7 +5,7 @@
 //! OIDs stay in here and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
-use super::fetch::Connections;
+use super::fetch::{Connections, Within};
 use super::printing::{self, Alike};
 use super::session::{for_major, Session};
 use super::surroundings::{Unmodelled, Unread};
@@ -167,7 +167,7 @@ from (
 ) k
 join pg_class r on r.oid = k.confrelid
 join pg_namespace n on n.oid = r.relnamespace
-left join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and (r.relnamespace <> all ($1) or r.relkind <> 'r')";
+left join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and r.oid <> all ($2)";
 
 /// What few columns of relations have that only indexes model: parameters of operator classes, statistics targets.
 const OPTIONS: &str = "\
@@ -197,15 +197,14 @@ enum Part {
     Kind(&'static dyn Kind, Catalog),
 }
 
-/// What the kinds' own rows refer to. `whole`: also what no kind models.
-fn surroundings(whole: bool, major: u32) -> Vec<Part> {
+/// What the kinds' own rows refer to.
+fn references(major: u32) -> Vec<Part> {
     let trees = kinds::KINDS.iter().filter_map(|kind| Some(Part::Trees(*kind, kind.trees()?)));
     let asides = kinds::KINDS.iter().flat_map(|kind| {
         let asked = kind.asides().iter().enumerate().filter(move |(_, query)| !for_major(query, major).is_empty());
         asked.map(|(number, query)| Part::Aside(*kind, number, query))
     });
-    let unmodelled = [Part::Unmodelled, Part::Unread].into_iter().filter(|_| whole);
-    trees.chain(asides).chain([Part::Referenced, Part::Options, Part::Comments]).chain(unmodelled).collect()
+    trees.chain(asides).chain([Part::Referenced]).collect()
 }
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
@@ -248,20 +247,25 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     }
     let connections = Connections::of(session, whole, &schemas).await?;
     reader.settled = whole;
-    let mut reader = reader.stage(&connections, &schemas, surroundings(whole, session.major)).await?;
-    // Expressions over columns are printed when columns are known.
+    reader.within.schemas = schemas;
+    // First what comes before columns, then what these refer to, columns, and what refers to them.
+    let kinds = kinds::KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?)));
+    let columns = kinds.clone().position(|(kind, _)| kind.trees().is_some_and(|trees| !trees.over_columns));
+    let mut before: Vec<Part> = kinds.map(|(kind, catalog)| Part::Kind(kind, catalog)).collect();
+    let mut columns = before.split_off(columns.unwrap_or_default());
+    let after = columns.split_off(1);
+    let others = [Part::Options, Part::Comments].into_iter();
+    columns.extend(others.chain([Part::Unmodelled, Part::Unread].into_iter().filter(|_| whole)));
+    let reader = reader.stage(&connections, before).await?;
+    let mut reader = reader.stage(&connections, references(session.major)).await?;
     let over_columns = |alike: &&Alike| alike.trees.over_columns;
     let (alike, mut texts) = (std::mem::take(&mut reader.alike), HashMap::new());
     printing::print(client, alike.iter().filter(|a| !over_columns(a)), &reader.known, &mut texts).await?;
     reader.texts = std::mem::take(&mut texts);
-    let kinds = kinds::KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?)));
-    let columns = kinds.clone().position(|(kind, _)| kind.trees().is_some_and(|trees| !trees.over_columns));
-    let mut first: Vec<Part> = kinds.map(|(kind, catalog)| Part::Kind(kind, catalog)).collect();
-    let rest = first.split_off(columns.map_or(0, |at| at + 1));
-    let mut reader = reader.stage(&connections, &schemas, first).await?;
+    let mut reader = reader.stage(&connections, columns).await?;
     printing::print(client, alike.iter().filter(over_columns), &reader.known, &mut texts).await?;
     reader.texts.extend(texts);
-    Ok(reader.stage(&connections, &schemas, rest).await?.finish())
+    Ok(reader.stage(&connections, after).await?.finish())
 }
 
 #[derive(Default)]
@@ -272,6 +276,7 @@ struct Reader {
     members: HashMap<(u32, u32), Address>,
     classes: HashMap<String, u32>,
     known: Known,
+    within: Within,
     /// Nothing changes while it reads.
     settled: bool,
     alike: Vec<Alike>,
@@ -293,25 +298,24 @@ struct Reader {
 
 impl Reader {
     /// Reads some parts, which may need what was read before. Rows are decoded while the server goes on.
-    async fn stage(
-        mut self,
-        connections: &Connections<'_>,
-        schemas: &[u32],
-        parts: Vec<Part>,
-    ) -> std::result::Result<Self, Failure> {
+    async fn stage(mut self, connections: &Connections<'_>, parts: Vec<Part>) -> std::result::Result<Self, Failure> {
         let queries: Vec<String> = parts.iter().map(|part| self.query(part)).collect();
+        let within = std::mem::take(&mut self.within);
         let (sender, receiver) = std::sync::mpsc::channel::<(usize, Vec<tokio_postgres::Row>)>();
         let reading = tokio::task::spawn_blocking(move || {
             for (which, rows) in receiver {
                 // What is dropped meanwhile prints as NULL.
                 rows.into_iter().try_for_each(|row| self.part(&parts[which], row)).map_err(Failure::Vanished)?;
             }
-            Ok(self)
+            Ok::<_, Failure>(self)
         });
         // Nobody takes them where a row could not be read: that is said below.
-        connections.fetch(&queries, schemas, &mut |which, rows| drop(sender.send((which, rows)))).await?;
+        connections.fetch(&queries, &within, &mut |which, rows| drop(sender.send((which, rows)))).await?;
         drop(sender);
-        reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))?
+        let mut read: Self = reading.await.map_err(|e| Error::new(format!("reading stopped: {e}")))??;
+        read.within.schemas = within.schemas;
+        read.within.tables.extend(within.tables);
+        Ok(read)
     }
 
     fn query(&self, part: &Part) -> String {
@@ -416,8 +420,10 @@ impl Reader {
         let acl: Option<&str> = row.try_get(4)?;
         let has_owner = kind.facets().contains(&Facet::Owner);
         let owner: Option<u32> = row.try_get(3)?;
-        let owner = owner.filter(|_| has_owner || acl.is_some());
         let owner = owner.map(|oid| self.roles.get(&oid).cloned().unwrap_or_else(|| oid.to_string()));
+        // What has none of its own belongs to the owner of its parent.
+        let owner_above = || self.nodes.get(above).and_then(|parent| parent.owner.as_deref().map(str::to_owned));
+        let owner = owner.or_else(|| acl.and_then(|_| owner_above()));
         if let Some((acl, grantable)) = acl.and_then(|acl| Some((acl, kind.grantable(&node, self.major)?))) {
             let (grants, foreign) = facet::read_acl(Some(acl), owner.as_deref().unwrap_or_default(), &grantable);
             self.foreign_grants.extend(foreign.into_iter().map(|g| (address.clone(), g)));
@@ -433,6 +439,9 @@ impl Reader {
             node.grants = usual.clone();
         }
         node.owner = owner.filter(|_| has_owner).map(Into::into);
+        if kind.holds_rows() {
+            self.within.tables.push(oid);
+        }
         self.ids.insert((catalog.class, oid, sub), Place { address, at });
         self.nodes.push(node);
         self.parents.push(above);

@@ -38,8 +38,7 @@ pub fn query(trees: &Trees, settled: bool) -> String {
                 case when count(*) > 1 then t.tree::text end, \
                 strpos(t.tree::text, '{{VAR ') > 0 or strpos(t.tree::text, '{{QUERY ') > 0 \
          from ({}) t (oid, sub, field, relation, tree) \
-         join pg_class c on c.oid = t.relation \
-         where c.relnamespace = any ($1) and c.relkind = 'r' and t.tree is not null \
+         where t.relation = any ($2) and t.tree is not null \
          group by t.tree::text{together}",
         trees.query
     )

@@ -1,4 +1,4 @@
-select a.attrelid, a.attrelid, a.attnum::int4, case when a.attacl is not null then c.relowner end, a.attacl::text,
+select a.attrelid, a.attrelid, a.attnum::int4, null::oid, a.attacl::text,
        a.attname::text,
        coalesce(nullif(t.typbasetype, 0), t.oid),
        a.attcollation,
@@ -22,6 +22,5 @@ select a.attrelid, a.attrelid, a.attnum::int4, case when a.attacl is not null th
               a.attidentity::text
             ] end
 from pg_attribute a
-join pg_class c on c.oid = a.attrelid
 join pg_type t on t.oid = a.atttypid
-where c.relnamespace = any ($1) and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+where a.attrelid = any ($2) and a.attnum > 0 and not a.attisdropped

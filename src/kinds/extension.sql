@@ -3,4 +3,4 @@ select e.oid, 0::oid, 0, null::oid, null::text,
        n.nspname::text
 from pg_extension e
 join pg_namespace n on n.oid = e.extnamespace
-where $1::oid[] is not null and e.extname <> 'plpgsql'
+where e.extname <> 'plpgsql'

@@ -17,9 +17,11 @@ select i.indexrelid, i.indrelid, 0, null::oid, null::text,
        not (i.indisvalid and i.indisready and i.indislive)
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
-join pg_class t on t.oid = i.indrelid
 join pg_am am on am.oid = c.relam
-where t.relnamespace = any ($1) and t.relkind in ('r', 'm') and not c.relispartition
+where (i.indrelid = any ($2)
+       -- Materialized views.
+       or i.indrelid in (select ev_class from pg_rewrite where rulename = '_RETURN'))
+  and not c.relispartition
   -- Those of constraints are theirs; of what is unique, only the constraint tells.
   and not i.indisprimary and not i.indisexclusion
   and (not i.indisunique or i.indexrelid not in (select conindid from pg_constraint where contype = 'u'))

@@ -62,9 +62,10 @@ pub struct Found {
 /// How a kind is read from the catalog.
 ///
 /// The query's first columns are the same for all kinds: `oid` (of the thing), `parent oid` (0 at the
-/// root), `sub int4` (column number or 0), `owner oid` (or null), `acl text` (or null); what follows is
+/// root), `sub int4` (column number or 0), `owner oid` (or null: its parent's), `acl text` (or null); what follows is
 /// the kind's own and is read by [`Kind::read`] from index [`Catalog::FIRST`] on. `$1` is the
-/// array of the OIDs of the schemas to read. `[[15: new | old]]` chooses by server major.
+/// array of the OIDs of the schemas to read, `$2` that of the tables in them, for kinds that come after tables.
+/// `[[15: new | old]]` chooses by server major.
 pub struct Catalog {
     /// The system catalog that the OIDs belong to, such as `pg_class`.
     pub class: &'static str,
@@ -212,7 +213,7 @@ pub trait Kind: Sync {
     }
 
     /// Queries for what few of its rows have: `oid` and `sub` as in its own query, then what [`Row::aside`] gives.
-    /// `$1` and `[[ ]]` as there; nothing is asked where it is empty.
+    /// Parameters and `[[ ]]` as there; nothing is asked where it is empty.
     fn asides(&self) -> &'static [&'static str] {
         &[]
     }

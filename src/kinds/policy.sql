@@ -7,5 +7,4 @@ select p.oid, p.polrelid, 0, null::oid, null::text,
        p.polqual is not null,
        p.polwithcheck is not null
 from pg_policy p
-join pg_class c on c.oid = p.polrelid
-where c.relnamespace = any ($1)
+where p.polrelid = any ($2)

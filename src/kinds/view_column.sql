@@ -1,4 +1,4 @@
-select a.attrelid, a.attrelid, a.attnum::int4, c.relowner, a.attacl::text,
+select a.attrelid, a.attrelid, a.attnum::int4, null::oid, a.attacl::text,
        a.attname::text,
        coalesce(nullif(t.typbasetype, 0), t.oid),
        a.attcollation,

@@ -4,4 +4,4 @@ from pg_sequence s
 join pg_class c on c.oid = s.seqrelid
 join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.seqrelid and d.deptype = 'i'
                 and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
-where c.relnamespace = any ($1)
+where d.refobjid = any ($2)
