@@ -111,7 +111,7 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
     }
     let class_of = |name: &str| classes.get(name).copied().unwrap_or_default();
     let known: FxHashMap<(u32, u32, i32), &Address> =
-        loaded.ids.iter().map(|((class, oid, sub), place)| ((class_of(class), *oid, *sub), &place.address)).collect();
+        loaded.ids.iter().map(|((class, oid, sub), address)| ((class_of(class), *oid, *sub), address)).collect();
     let mut parts: FxHashMap<(u32, u32), (u32, u32, i32)> = FxHashMap::default();
     for row in client.query(PARTS, &[]).await? {
         let class: &str = row.try_get(2)?;

@@ -1,5 +1,5 @@
 //! Several catalog queries at once: on two connections with one snapshot where there is much to read, on one
-//! otherwise. The rows are handed on in the order of the queries.
+//! otherwise.
 
 use super::session::Session;
 use futures_util::TryStreamExt;
@@ -10,14 +10,7 @@ use tokio_postgres::{Client, Row};
 /// Relations from which on a second connection is worth what it costs.
 const MANY: i64 = 2000;
 /// Rows that are handed on together; the last ones of a query are fewer.
-pub const CHUNK: usize = 512;
-
-/// What has come of one query and is not handed on yet.
-#[derive(Default)]
-struct Waiting {
-    chunks: Vec<Vec<Row>>,
-    whole: bool,
-}
+const CHUNK: usize = 512;
 
 /// The queries, and how far they are.
 struct Queue<'a> {
@@ -25,9 +18,6 @@ struct Queue<'a> {
     within: &'a Within,
     /// How many somebody has begun.
     begun: Cell<usize>,
-    /// The first that is not handed on whole.
-    at: Cell<usize>,
-    waiting: RefCell<Vec<Waiting>>,
     take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
 }
 
@@ -60,14 +50,7 @@ impl<'a> Connections<'a> {
         within: &Within,
         take: &mut dyn FnMut(usize, Vec<Row>),
     ) -> Result<(), tokio_postgres::Error> {
-        let queue = Queue {
-            queries,
-            within,
-            begun: Cell::new(0),
-            at: Cell::new(0),
-            waiting: RefCell::new(queries.iter().map(|_| Waiting::default()).collect()),
-            take: RefCell::new(take),
-        };
+        let queue = Queue { queries, within, begun: Cell::new(0), take: RefCell::new(take) };
         match &self.second {
             Some(second) => tokio::try_join!(queue.work(&self.first.client), queue.work(&second.client)).map(|_| ()),
             None => queue.work(&self.first.client).await,
@@ -95,23 +78,12 @@ impl Queue<'_> {
             while let Some(row) = stream.try_next().await? {
                 chunk.push(row);
                 if chunk.len() == CHUNK {
-                    self.hand_on(which, std::mem::take(&mut chunk), false);
+                    (self.take.borrow_mut())(which, std::mem::take(&mut chunk));
                 }
             }
-            self.hand_on(which, chunk, true);
-        }
-    }
-
-    fn hand_on(&self, which: usize, chunk: Vec<Row>, whole: bool) {
-        let mut waiting = self.waiting.borrow_mut();
-        waiting[which].chunks.push(chunk);
-        waiting[which].whole |= whole;
-        while let Some(first) = waiting.get_mut(self.at.get()) {
-            first.chunks.drain(..).for_each(|chunk| (self.take.borrow_mut())(self.at.get(), chunk));
-            if !first.whole {
-                return;
+            if !chunk.is_empty() {
+                (self.take.borrow_mut())(which, chunk);
             }
-            self.at.set(self.at.get() + 1);
         }
     }
 }

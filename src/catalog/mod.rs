@@ -6,7 +6,9 @@ mod fetch;
 mod foreign;
 mod live;
 mod load;
+mod parts;
 mod printing;
+mod reader;
 mod session;
 mod surroundings;
 

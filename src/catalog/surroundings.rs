@@ -1,7 +1,7 @@
 //! What a plan has to know of a database besides its model: sizes, default privileges, and what stands in
 //! owned schemas without being managed.
 
-use super::load::{Loaded, Place};
+use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
 use crate::kinds::{facet, DefaultGrants};
@@ -31,7 +31,7 @@ impl Surroundings {
                      from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
         for row in session.client.query(sizes, &[]).await? {
             let rows: Option<i64> = row.try_get(1)?;
-            if let Some(Place { address, .. }) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
+            if let Some(address) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
                 let rows = rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
                 surroundings.sizes.insert(address.clone(), rows);
             }
@@ -63,7 +63,7 @@ impl Surroundings {
 }
 
 /// A relation in an owned schema that no kind reads, although one reads its like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unread {
     pub schema: String,
     pub name: String,

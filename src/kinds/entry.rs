@@ -114,6 +114,17 @@ impl Known {
         self.operator_classes.insert(oid, class);
     }
 
+    /// Takes in what another one knows.
+    pub fn add(&mut self, other: Self) {
+        let Self { columns, operator_classes, defaults, parameters, referenced, collations } = other;
+        self.columns.extend(columns);
+        self.operator_classes.extend(operator_classes);
+        self.defaults.extend(defaults);
+        self.parameters.extend(parameters);
+        self.referenced.extend(referenced);
+        self.collations.extend(collations);
+    }
+
     /// Errors: there is none of that number.
     pub fn column(&self, relation: u32, number: i16) -> Result<&KnownColumn> {
         let none = || Error::new(format!("relation {relation} has no column {number}"));

@@ -119,8 +119,8 @@ async fn read(session: &Session, known: &Known<'_>) -> Result<State> {
     let loaded = catalog::load(session, &known.wanted()).await?;
     session.release().await?;
     let of_table = |address: &Address| crate::kinds::kind_of(address).holds_rows();
-    let ids = loaded.ids.iter().filter(|((class, _, _), place)| *class == "pg_class" && of_table(&place.address));
-    let tables = ids.map(|((_, oid, _), place)| (*oid, place.address.clone())).collect();
+    let ids = loaded.ids.iter().filter(|((class, _, _), address)| *class == "pg_class" && of_table(address));
+    let tables = ids.map(|((_, oid, _), address)| (*oid, address.clone())).collect();
     Ok(State { model: loaded.model, tables })
 }
 

@@ -1,0 +1,117 @@
+//! What is asked of a catalog, in stages: nothing in a stage depends on what else is in it.
+
+use super::printing;
+use super::session::for_major;
+use crate::kinds::{Catalog, Kind, Trees, KINDS};
+
+const UNREAD: &str = "\
+select n.nspname::text, c.relname::text,
+       case when c.relkind = 'f' then 'a foreign table' when c.relispartition then 'a partition'
+            when c.relkind = 'p' then 'a partitioned table'
+            when exists (select from pg_inherits i where i.inhrelid = c.oid) then 'a table that inherits from another'
+            else 'a table that another inherits from' end
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relnamespace = any ($1)
+  and (c.relkind in ('p', 'f') or c.relkind = 'r' and (c.relispartition
+       or exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)))
+order by 1, 2";
+
+const COMMENTS: &str = "\
+select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
+
+/// What foreign keys refer to, with the columns of what no kind reads.
+const REFERENCED: &str = "\
+select r.oid, r.oid, a.attnum::int4, n.nspname::text, r.relname::text, a.attname::text, a.atttypid, a.attcollation
+from (
+  select distinct confrelid from pg_constraint where contype = 'f' and connamespace = any ($1)
+) k
+join pg_class r on r.oid = k.confrelid
+join pg_namespace n on n.oid = r.relnamespace
+left join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and r.oid <> all ($2)";
+
+/// What few columns of relations have that only indexes model: parameters of operator classes, statistics targets.
+const OPTIONS: &str = "\
+select a.attrelid, a.attnum::text, c.relkind = 'i', a.attoptions,
+       case when c.relkind in ('r', 'm') and a.attoptions is not null
+            then format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname)
+            when c.relkind = 'i' and coalesce(a.attstattarget, -1) >= 0
+            then format('statistics target of index %s', c.oid::regclass) end
+from (
+  select attrelid, attnum, attname, attoptions, attstattarget from pg_attribute
+  where (attoptions is not null or coalesce(attstattarget, -1) >= 0) and attnum > 0 and not attisdropped
+  offset 0
+) a
+join pg_class c on c.oid = a.attrelid
+where c.relnamespace = any ($1)";
+
+/// What one query gives.
+pub enum Part {
+    /// The things of a kind.
+    Kind(&'static dyn Kind, Catalog),
+    /// Their expressions.
+    Trees(&'static dyn Kind, &'static Trees),
+    /// The query of that number among a kind's asides.
+    Aside(&'static dyn Kind, usize, &'static str),
+    Referenced,
+    Options,
+    Comments,
+    Unmodelled,
+    Unread,
+}
+
+impl Part {
+    /// `settled`: nothing changes until all is read.
+    pub fn query(&self, major: u32, settled: bool) -> String {
+        match self {
+            Self::Kind(_, catalog) => for_major(catalog.query, major),
+            Self::Trees(_, trees) => printing::query(trees, settled),
+            Self::Aside(_, _, query) => for_major(query, major),
+            Self::Referenced => REFERENCED.to_owned(),
+            Self::Options => OPTIONS.to_owned(),
+            Self::Comments => COMMENTS.to_owned(),
+            Self::Unmodelled => include_str!("unmodelled.sql").to_owned(),
+            Self::Unread => UNREAD.to_owned(),
+        }
+    }
+}
+
+/// The stages, in their order.
+pub struct Stages {
+    /// What has no parent, then what stands in schemas.
+    pub above: [Vec<Part>; 2],
+    /// What the rest refers to.
+    pub references: Vec<Part>,
+    /// Columns, whose expressions refer to none as a rule, and what is no kind's.
+    pub columns: Vec<Part>,
+    /// What is made of columns.
+    pub rest: Vec<Part>,
+}
+
+impl Stages {
+    /// `whole`: also what no kind models.
+    pub fn of(major: u32, whole: bool) -> Self {
+        let (mut above, mut columns, mut rest) = ([Vec::new(), Vec::new()], Vec::new(), Vec::new());
+        let (mut trees, mut asides) = (Vec::new(), Vec::new());
+        for (kind, catalog) in KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?))) {
+            let own = kind.trees();
+            trees.extend(own.map(|own| Part::Trees(kind, own)));
+            let asked =
+                kind.asides().iter().enumerate().filter(|(_, query)| !for_major(query, major).trim().is_empty());
+            asides.extend(asked.map(|(number, query)| Part::Aside(kind, number, query)));
+            let stage = match (catalog.parent, own) {
+                ("", _) => &mut above[0],
+                ("pg_namespace", _) => &mut above[1],
+                (_, Some(own)) if !own.over_columns => &mut columns,
+                _ => &mut rest,
+            };
+            stage.push(Part::Kind(kind, catalog));
+        }
+        columns.extend([Part::Options, Part::Comments]);
+        if whole {
+            columns.extend([Part::Unmodelled, Part::Unread]);
+        }
+        // What takes longest first.
+        let references = trees.into_iter().chain(asides).chain([Part::Referenced]).collect();
+        Self { above, references, columns, rest }
+    }
+}
