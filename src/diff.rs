@@ -23,7 +23,8 @@ impl<'a> Delta<'a> {
 
 /// All differences, sorted by address.
 pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
-    pairs(actual, desired).filter_map(|(old, new)| delta(old, new)).collect()
+    let mut comparison = Comparison::default();
+    pairs(actual, desired).filter_map(|(old, new)| comparison.delta(old, new)).collect()
 }
 
 /// The nodes of both by their addresses, sorted: at least one of each two is there.
@@ -44,11 +45,34 @@ pub fn pairs<'a>(actual: &'a Model, desired: &'a Model) -> impl Iterator<Item = 
     })
 }
 
-/// How two nodes of one address differ, if they do.
-pub fn delta<'a>(old: Option<&'a Node>, new: Option<&'a Node>) -> Option<Delta<'a>> {
-    let (Some(a), Some(b)) = (old, new) else { return Some(Delta { old, new, spec: true }) };
-    let spec = !same_spec(a, b);
-    (spec || facet::differ(a, b)).then_some(Delta { old, new, spec })
+/// One comparison after another: where a template stamped many things, most are alike the ones before.
+#[derive(Default)]
+pub struct Comparison<'a> {
+    /// The last two nodes that are the same, although their specs are not equal byte for byte.
+    same: Option<(&'a Node, &'a Node)>,
+}
+
+impl<'a> Comparison<'a> {
+    /// How two nodes of one address differ, if they do.
+    pub fn delta(&mut self, old: Option<&'a Node>, new: Option<&'a Node>) -> Option<Delta<'a>> {
+        let (Some(a), Some(b)) = (old, new) else { return Some(Delta { old, new, spec: true }) };
+        let spec = !self.same_spec(a, b);
+        (spec || facet::differ(a, b)).then_some(Delta { old, new, spec })
+    }
+
+    fn same_spec(&mut self, a: &'a Node, b: &'a Node) -> bool {
+        let as_before = |(old, new): (&Node, &Node)| {
+            old.spec == a.spec && new.spec == b.spec && new.prints == b.prints && new.address.kind() == b.address.kind()
+        };
+        if a.spec == b.spec || self.same.is_some_and(as_before) {
+            return true;
+        }
+        let same = same_spec(a, b);
+        if same {
+            self.same = Some((a, b));
+        }
+        same
+    }
 }
 
 /// Whether the live spec is the desired one, or becomes it when each text in it that the server also

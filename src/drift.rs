@@ -3,7 +3,7 @@
 
 use crate::catalog::Unread;
 use crate::decide::Undecided;
-use crate::diff::{self, Delta};
+use crate::diff::{self, Comparison, Delta};
 use crate::engine::Live;
 use crate::kinds::{self, facet};
 use crate::model::{Address, Grants, Model, Node, Privilege};
@@ -156,6 +156,7 @@ impl Drift {
         let mut usual = Usual { major, grants: BTreeMap::new() };
         let mut notes = Notes::default();
         let mut things = Vec::new();
+        let mut comparison = Comparison::default();
         // Once through both: they may be large.
         for (old, new) in diff::pairs(actual, desired) {
             let Some(address) = new.or(old).map(|n| &n.address) else { continue };
@@ -165,7 +166,7 @@ impl Drift {
             if let (Some(live), Some(declared)) = (old, new) {
                 notes.undeclared_grants.extend(usual.undeclared(live, declared));
             }
-            let Some(delta) = diff::delta(old, new) else { continue };
+            let Some(delta) = comparison.delta(old, new) else { continue };
             // What comes and goes with its parent is said there.
             if kinds::kind_of(address).is_implied() && (delta.old.is_none() || delta.new.is_none()) {
                 continue;

@@ -82,16 +82,17 @@ async fn from_fresh_lock(
     settings: LockedSettings,
 ) -> std::result::Result<(Desired, Live), Halt> {
     let (declaration, locked, major) = (choices.declaration.clone(), choices.locked, session.major);
-    let reading = tokio::task::spawn_blocking(move || -> std::result::Result<Desired, Halt> {
+    let reading = tokio::task::spawn_blocking(move || -> std::result::Result<(Desired, Wanted), Halt> {
         let lock = Looked::at(&declaration, locked, major)?.lock.ok_or(Halt::Stale)?;
-        Ok(from_lock(&lock, major, false)?)
+        let desired = from_lock(&lock, major, false)?;
+        let wanted = wanted(&desired);
+        Ok((desired, wanted))
     });
     let desired = async { reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))? };
     // Rows and extensions are known with the whole lock only.
     let all = wanted_of(&[], &settings);
     let loading = async { Ok(catalog::load(session, &Wanted { extensions: None, ..all }).await?) };
-    let (desired, mut loaded) = tokio::try_join!(desired, loading)?;
-    let wanted = wanted(&desired);
+    let ((desired, wanted), mut loaded) = tokio::try_join!(desired, loading)?;
     loaded.keep_extensions(wanted.extensions.as_deref());
     loaded.read_rows(session, &wanted.rows).await?;
     Ok((desired, loaded.into()))

@@ -14,7 +14,6 @@ use super::surroundings::{Unmodelled, Unread};
 use crate::error::{Error, Result};
 use crate::kinds::{self, OperatorClass};
 use crate::model::{Address, ForeignGrant, Model, Node};
-use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::error::SqlState;
 
@@ -38,7 +37,7 @@ pub type Id = (&'static str, u32, i32);
 pub struct Loaded {
     pub model: Model,
     /// Where each OID went.
-    pub ids: FxHashMap<Id, Address>,
+    pub ids: Vec<(Id, Address)>,
     /// Extension by the (catalog, OID) of its members.
     pub members: HashMap<(u32, u32), Address>,
     /// What the role may not read, in words.

@@ -65,7 +65,7 @@ struct Found {
     nodes: Vec<Node>,
     /// For each node the place of its parent among them; its own at the root.
     parents: Vec<usize>,
-    ids: FxHashMap<Id, Address>,
+    ids: Vec<(Id, Address)>,
     homes: FxHashMap<(&'static str, u32), Home>,
     tables: Vec<u32>,
     known: Known,
@@ -158,8 +158,11 @@ impl Reader {
         let classes = ours.filter_map(|kind| Some(kind.catalog()?.class));
         let classes: HashMap<u32, &str> =
             classes.filter_map(|class| Some((*self.ground.classes.get(class)?, class))).collect();
-        let found = std::mem::take(&mut self.found.comments).into_iter().filter_map(|((class, oid, sub), text)| {
-            let address = self.found.ids.get(&(*classes.get(&class)?, oid, sub))?;
+        let texts = std::mem::take(&mut self.found.comments).into_iter();
+        let mut texts: HashMap<Id, String> =
+            texts.filter_map(|((class, oid, sub), text)| Some(((*classes.get(&class)?, oid, sub), text))).collect();
+        let found = self.found.ids.iter().filter_map(|(id, address)| {
+            let text = texts.remove(id)?;
             let own = kinds::kind_of(address).facets().contains(&Facet::Comment);
             // What initdb says of `public` is nobody's comment.
             let initdb = text == "standard public schema" && *address == Address::root("schema", "public");
@@ -266,7 +269,7 @@ impl Found {
         if matches!(catalog.parent, "" | "pg_namespace") {
             self.homes.insert((id.0, id.1), Home { address: address.clone(), owner: node.owner.clone(), at });
         }
-        self.ids.insert(id, address);
+        self.ids.push((id, address));
         self.parents.push(above.unwrap_or(at));
         self.nodes.push(node);
     }

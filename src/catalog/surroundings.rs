@@ -29,11 +29,13 @@ impl Surroundings {
         let sizes = "select c.oid, case when c.reltuples > 0 then c.reltuples::int8
                      else (pg_relation_size(c.oid) / 100)::int8 end
                      from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
+        let relations = loaded.ids.iter().filter(|((class, _, sub), _)| *class == "pg_class" && *sub == 0);
+        let relations: HashMap<u32, &Address> = relations.map(|((_, oid, _), address)| (*oid, address)).collect();
         for row in session.client.query(sizes, &[]).await? {
             let rows: Option<i64> = row.try_get(1)?;
-            if let Some(address) = loaded.ids.get(&("pg_class", row.try_get(0)?, 0)) {
+            if let Some(address) = relations.get(&row.try_get(0)?) {
                 let rows = rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-                surroundings.sizes.insert(address.clone(), rows);
+                surroundings.sizes.insert((*address).clone(), rows);
             }
         }
         let held = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";

@@ -11,6 +11,7 @@
 mod line;
 mod write;
 
+use line::Addresses;
 pub use line::{starts_block, Locked};
 pub use write::{write, Origin};
 
@@ -329,11 +330,11 @@ impl Lock {
     /// The model for one major. Without `deep`, dependencies are left out: a comparison needs none, and they
     /// are most of the lock. Errors: a line that is none.
     pub fn model(&self, major: u32, deep: bool) -> Result<Model> {
-        let mut nodes = Vec::new();
+        let (mut nodes, mut addresses) = (Vec::new(), Addresses::default());
         for text in self.text[self.body..].lines() {
             let line = line::parse(text)?;
             if line.holds_for(major) {
-                nodes.push(line.node(deep)?);
+                nodes.push(line.node(&mut addresses, deep)?);
             }
         }
         Ok(Model::new(nodes))
@@ -341,7 +342,7 @@ impl Lock {
 
     /// All nodes for one major, with their origin. Errors: a line that is none.
     pub fn locked(&self, major: u32) -> Result<Vec<Locked>> {
-        let mut nodes = Vec::new();
+        let (mut nodes, mut addresses) = (Vec::new(), Addresses::default());
         let mut source = String::new();
         for text in self.text[self.body..].lines() {
             let line = line::parse(text)?;
@@ -351,7 +352,7 @@ impl Lock {
                 }
             }
             if line.holds_for(major) {
-                nodes.push(line.locked(&source, true)?);
+                nodes.push(line.locked(&source, &mut addresses, true)?);
             }
         }
         Ok(nodes)

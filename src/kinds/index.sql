@@ -15,13 +15,17 @@ select i.indexrelid, i.indrelid, 0, null::oid, null::text,
        pg_get_expr(i.indpred, i.indrelid),
        [[15: i.indnullsnotdistinct | false]],
        not (i.indisvalid and i.indisready and i.indislive)
-from pg_index i
+from (
+  -- Those of constraints are theirs.
+  select * from pg_index
+  where (indrelid = any ($2)
+         -- Materialized views.
+         or indrelid in (select ev_class from pg_rewrite where rulename = '_RETURN'))
+    and not indisprimary and not indisexclusion
+  offset 0
+) i
 join pg_class c on c.oid = i.indexrelid
 join pg_am am on am.oid = c.relam
-where (i.indrelid = any ($2)
-       -- Materialized views.
-       or i.indrelid in (select ev_class from pg_rewrite where rulename = '_RETURN'))
-  and not c.relispartition
-  -- Those of constraints are theirs; of what is unique, only the constraint tells.
-  and not i.indisprimary and not i.indisexclusion
+where not c.relispartition
+  -- Of what is unique, only the constraint tells.
   and (not i.indisunique or i.indexrelid not in (select conindid from pg_constraint where contype = 'u'))

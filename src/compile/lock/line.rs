@@ -108,22 +108,48 @@ pub(super) fn parse(text: &str) -> Result<Line<'_>> {
     serde_json::from_str(text).map_err(|e| Error::new(format!("a line of the lock cannot be read: {e}")))
 }
 
+/// Reads addresses of lines in their order.
+#[derive(Default)]
+pub(super) struct Addresses<'a> {
+    /// The last one that starts a block: most lines stand right below it.
+    block: Option<(&'a str, Address)>,
+}
+
+impl<'a> Addresses<'a> {
+    fn of(&mut self, path: &Cow<'a, str>) -> Result<Address> {
+        if let Some((block, above)) = &self.block {
+            let rest = path.strip_prefix(block).and_then(|rest| rest.strip_prefix('/'));
+            if let Some(rest) = rest.filter(|rest| !rest.contains(['/', '\\'])) {
+                let kind = crate::kinds::kind_of_path(rest);
+                if let Some((kind, name)) = kind.and_then(|kind| Some((kind, rest.get(kind.len() + 1..)?))) {
+                    return Ok(above.child(kind, name));
+                }
+            }
+        }
+        let address = address(path)?;
+        if let (true, Cow::Borrowed(path)) = (starts_block(&address), path) {
+            self.block = Some((path, address.clone()));
+        }
+        Ok(address)
+    }
+}
+
 fn address(path: &str) -> Result<Address> {
     crate::plan::address_of(path).ok_or_else(|| Error::new(format!("the lock names `{path}`, which is no address")))
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     pub fn holds_for(&self, major: u32) -> bool {
         self.pg.is_empty() || self.pg.contains(&major)
     }
 
     /// The node. Without `deep`, what it needs is left out.
-    pub fn node(self, deep: bool) -> Result<Node> {
-        Ok(self.locked("", deep)?.node)
+    pub fn node(self, addresses: &mut Addresses<'a>, deep: bool) -> Result<Node> {
+        Ok(self.locked("", addresses, deep)?.node)
     }
 
     /// The node with its origin; `source` is the file that the block's first line names.
-    pub fn locked(self, source: &str, deep: bool) -> Result<Locked> {
+    pub fn locked(self, source: &str, addresses: &mut Addresses<'a>, deep: bool) -> Result<Locked> {
         let Self {
             source: _,
             at,
@@ -146,7 +172,7 @@ impl Line<'_> {
             None => Vec::new(),
         };
         let node = Node {
-            address: address(&at)?,
+            address: addresses.of(&at)?,
             spec: Spec::from_json(spec.get()),
             owner: owner.map(|o| o.as_ref().into()),
             comment: comment.map(|c| c.as_ref().into()),
