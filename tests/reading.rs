@@ -3,7 +3,9 @@
 
 mod support;
 
-use pgplumb::catalog::{connect::Target, Session};
+use pgplumb::catalog::{self, connect::Target, Session, Wanted};
+use pgplumb::model::Address;
+use serde_json::Value;
 use support::stage::{role, Stage};
 
 /// More tables than one connection reads alone, with all that a relation's own columns are named in.
@@ -44,6 +46,70 @@ fn one_connection_finds_what_two_find() {
     for named in ["column note", "column remark", "policy mine", "t11_doc_idx", "jsonb_path_ops", "odd"] {
         assert!(alone.to_string().contains(named), "{named}: {alone}");
     }
+}
+
+/// Expressions that are kept as one tree, and print differently where they name what they stand in.
+const ALIKE: &str = r#"
+create schema other;
+create table m (tid int, id int);
+create type pair as (x int, y int);
+do $$ begin
+  for n in 1 .. 4 loop
+    execute format('create table a%1$s (id int default 7, tid int default 7, note text default ''{QUERY :varattno 0 }'', c pair,
+                      twice int generated always as (id * 2) stored,
+                      check (id > 0), check (a%1$s.* is not null), check ((c).x > tid), check (tableoid > 0), check (note <> '':varattno 0 ''))', n);
+    execute format('create policy own on a%1$s using (tid = 1) with check (tid = 1)', n);
+    execute format('create policy some on a%1$s using (exists (select from m where m.tid = a%1$s.tid and m.id = a%1$s.id))', n);
+    execute format('create policy free on a%1$s for select using (tid in (select tid from m))', n);
+    execute format('create policy whole on a%1$s for delete using (a%1$s is not null)', n);
+    execute format('create policy all_see on a%1$s for select using (current_user = ''x'')', n);
+    execute format('create policy system on a%1$s for select using (ctid is not null)', n);
+  end loop;
+end $$;
+alter table a2 rename tid to "Tenant id";
+alter table a3 rename id to "check";
+create table other.a1 (gone int, id int, tid int, check (id > 0));
+create policy own on other.a1 using (tid = 1);
+alter table other.a1 drop column gone;
+create table other.a5 (id int, tid int, check (id > 0));
+create policy own on other.a5 using (tid = 1);
+"#;
+
+/// What the server prints of each expression by itself: the path of what it belongs to, the field, the text.
+const EACH: &str = r#"
+select format('schema %s/table %s/policy %s', n.nspname, c.relname, p.polname), e.field, pg_get_expr(e.tree, c.oid)
+from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+cross join lateral (values ('using', p.polqual), ('check', p.polwithcheck)) e (field, tree) where e.tree is not null
+union all
+select format('schema %s/table %s/check %s', n.nspname, c.relname, k.conname), 'expression', pg_get_expr(k.conbin, c.oid)
+from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where k.contype = 'c'
+union all
+select format('schema %s/table %s/column %s', n.nspname, c.relname, a.attname),
+       case when a.attgenerated = '' then 'default' else 'generated.as' end, pg_get_expr(d.adbin, c.oid)
+from pg_attrdef d join pg_class c on c.oid = d.adrelid join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum = d.adnum
+where n.nspname in ('public', 'other')"#;
+
+#[test]
+fn expressions_print_as_each_prints_alone() {
+    let stage = Stage::new();
+    stage.sql(ALIKE);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let session = Session::open(&target(&stage.url())).await.expect("a session");
+        let schemas = vec!["public".to_owned(), "other".to_owned()];
+        let loaded = catalog::load(&session, &Wanted { schemas, ..Wanted::default() }).await.expect("a model");
+        let rows = session.client.query(EACH, &[]).await.expect("texts");
+        assert!(rows.len() > 60, "{} texts", rows.len());
+        for row in rows {
+            let (path, field, text): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            let address = Address::parse(&path, pgplumb::kinds::kind_of_path).expect("a path");
+            let node = loaded.model.get(&address).unwrap_or_else(|| panic!("{path} was not read"));
+            let spec: Value = node.spec.read().expect("a spec");
+            let read = field.split('.').fold(Some(&spec), |at, key| at?.get(key)).and_then(Value::as_str);
+            assert_eq!(read, Some(text.as_str()), "{field} of {path}");
+        }
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //!
 //! The verdicts are for reading: a missed budget fails nothing.
 
+mod order;
 mod run;
 mod schema;
 
@@ -29,6 +30,8 @@ const DRIFT_SHARE: f64 = 0.3;
 const DRIFT_PEAK: u64 = 400 << 20;
 const PLAN_SHARE: f64 = 0.3;
 const PLAN_MORE: f64 = 1.0;
+const ORDER: f64 = 0.5;
+const INIT_SHARE: f64 = 1.0;
 const COMPILE_SHARE: f64 = 0.3;
 const GROWTH: f64 = 11.0;
 
@@ -38,8 +41,11 @@ struct Measured {
     psql: Run,
     compile: Option<Run>,
     dump: Run,
+    init: Option<Run>,
     drift: Option<Run>,
     plan: Option<Run>,
+    /// Of one change, apart from reading.
+    order: Option<Duration>,
 }
 
 fn main() {
@@ -107,7 +113,8 @@ impl Bench<'_> {
         let (declaration, compile) = self.declare()?;
         let lock = lock::path_of(&declaration);
         let fresh_lock = fs::read(&lock).unwrap_or_default();
-        let (mut dumps, mut drifts, mut plans) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut dumps, mut drifts, mut plans, mut inits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut orders = Vec::new();
         let ready = !fresh_lock.is_empty();
         for number in 0..repetitions()? {
             dumps.push(self.required(self.pg_dump())?);
@@ -115,8 +122,12 @@ impl Bench<'_> {
             if !ready {
                 continue;
             }
+            let adopted = self.work.join("adopted");
+            inits.extend(self.pgplumb("init", &["--url", &self.url(), "--force", &adopted.display().to_string()])?);
+            self.say("init", inits.last().copied());
             drifts.extend(self.pgplumb("drift", &[&declaration.display().to_string(), "--url", &self.url()])?);
             self.say("drift", drifts.last().copied());
+            orders.push(order::diff_and_order(&declaration, &self.url()).map_err(|error| error.to_string())?);
             let (file, before) = schema::change_one_table(&declaration, number)?;
             plans.extend(self.pgplumb("plan", &[&declaration.display().to_string(), "--url", &self.url()])?);
             self.say("plan", plans.last().copied());
@@ -124,7 +135,17 @@ impl Bench<'_> {
             fs::write(&lock, &fresh_lock)?;
         }
         let dump = summary(&dumps).ok_or("pg_dump never ran")?;
-        Ok(Measured { tables: self.tables, psql, compile, dump, drift: summary(&drifts), plan: summary(&plans) })
+        orders.sort();
+        Ok(Measured {
+            tables: self.tables,
+            psql,
+            compile,
+            dump,
+            init: summary(&inits),
+            drift: summary(&drifts),
+            plan: summary(&plans),
+            order: orders.get(orders.len() / 2).copied(),
+        })
     }
 
     /// A declaration with a fresh lock: compiled, or adopted from the database where that is asked for
@@ -224,7 +245,7 @@ fn verdict(kept: bool) -> &'static str {
 }
 
 fn report(measured: &Measured) {
-    let Measured { tables, psql, compile, dump, drift, plan } = measured;
+    let Measured { tables, psql, compile, dump, init, drift, plan, order } = measured;
     println!("{tables} tables");
     let line = |what: &str, run: &Run, of: &str, base: &Run, allowed: Option<f64>, peak: Option<u64>| {
         let (wall, base) = (run.wall.as_secs_f64(), base.wall.as_secs_f64());
@@ -243,6 +264,10 @@ fn report(measured: &Measured) {
         None => absent("compile"),
     }
     line("pg_dump -s", dump, "pg_dump -s", dump, None, None);
+    match init {
+        Some(run) => line("init", run, "pg_dump -s", dump, Some(INIT_SHARE * dumped), None),
+        None => absent("init"),
+    }
     match drift {
         Some(run) => line("drift", run, "pg_dump -s", dump, Some(DRIFT_SHARE * dumped), Some(DRIFT_PEAK)),
         None => absent("drift"),
@@ -250,6 +275,13 @@ fn report(measured: &Measured) {
     match plan {
         Some(run) => line("plan", run, "pg_dump -s", dump, Some(PLAN_SHARE * dumped + PLAN_MORE), None),
         None => absent("plan"),
+    }
+    match order {
+        Some(took) => {
+            let kept = verdict(took.as_secs_f64() <= ORDER);
+            println!("  {:<12}{:>10}   apart from reading, of one change   budget {ORDER} s {kept}", "diff + order", seconds(*took));
+        }
+        None => absent("diff + order"),
     }
     println!();
 }

@@ -93,15 +93,14 @@ impl Stages {
         let (mut above, mut columns, mut rest) = ([Vec::new(), Vec::new()], Vec::new(), Vec::new());
         let (mut trees, mut asides) = (Vec::new(), Vec::new());
         for (kind, catalog) in KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?))) {
-            let own = kind.trees();
-            trees.extend(own.map(|own| Part::Trees(kind, own)));
+            trees.extend(kind.trees().map(|own| Part::Trees(kind, own)));
             let asked =
                 kind.asides().iter().enumerate().filter(|(_, query)| !for_major(query, major).trim().is_empty());
             asides.extend(asked.map(|(number, query)| Part::Aside(kind, number, query)));
-            let stage = match (catalog.parent, own) {
-                ("", _) => &mut above[0],
-                ("pg_namespace", _) => &mut above[1],
-                (_, Some(own)) if !own.over_columns => &mut columns,
+            let stage = match catalog.parent {
+                "" => &mut above[0],
+                "pg_namespace" => &mut above[1],
+                _ if kind.is_column() => &mut columns,
                 _ => &mut rest,
             };
             stage.push(Part::Kind(kind, catalog));

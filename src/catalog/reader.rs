@@ -184,7 +184,8 @@ impl Ground {
                 rows.into_iter().try_for_each(|row| found.other(&parts[which], row, self.settled))?;
                 continue;
             };
-            let columns = rows.iter().filter_map(|row| column(row, Catalog::FIRST).transpose());
+            let of_columns = rows.iter().filter(|_| kind.is_column());
+            let columns = of_columns.filter_map(|row| column(row, Catalog::FIRST).transpose());
             let columns: Vec<((u32, i16), KnownColumn)> = columns.collect::<Result<_>>()?;
             let things = rows.iter().filter_map(|row| self.thing(*kind, catalog, row, &mut usual).transpose());
             let things: Vec<Thing> = things.collect::<Result<_>>()?;

@@ -159,6 +159,10 @@ impl Kind for Column {
         &[include_str!("column/identity.sql"), include_str!("column/not_null.sql")]
     }
 
+    fn is_column(&self) -> bool {
+        true
+    }
+
     fn read(&self, row: &Row, parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST + 2;
         let order: i32 = row.try_get(2)?;

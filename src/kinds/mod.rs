@@ -207,6 +207,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether its things are columns, which others refer to by number: they are read before those.
+    fn is_column(&self) -> bool {
+        false
+    }
+
     /// The expressions of its rows, of tables: see [`Row::expression`].
     fn trees(&self) -> Option<&'static Trees> {
         None

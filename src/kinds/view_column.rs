@@ -84,6 +84,10 @@ impl Kind for ViewColumn {
         Some(Catalog { class: "pg_class", parent: "pg_class", query: include_str!("view_column.sql") })
     }
 
+    fn is_column(&self) -> bool {
+        true
+    }
+
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = ViewColumnSpec { default: row.try_get(at + 3)? };
