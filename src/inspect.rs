@@ -34,6 +34,12 @@ where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <>
   and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
 order by n.nspname <> 'public', n.nspname::text collate \"C\"";
 
+/// Whether there are schemas that are neither the system's nor among `$1`.
+const OTHERS: &str = "\
+select exists (
+  select from pg_namespace n
+  where n.nspname <> all ($1) and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb')";
+
 /// Reads the schemas, all that there are if none is named.
 ///
 /// # Errors
@@ -82,6 +88,15 @@ fn as_pattern(address: &Address) -> Option<String> {
 }
 
 impl Inspection {
+    /// Whether what was read may refer to anything that its declaration does not own.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn has_surroundings(&self, session: &Session) -> Result<bool> {
+        let others: bool = session.client.query_one(OTHERS, &[&self.schemas]).await?.try_get(0)?;
+        Ok(others || !self.ignore.is_empty())
+    }
+
     /// Adds what the declaration at `path`, as written from this, refers to and does not own.
     ///
     /// # Errors

@@ -279,7 +279,11 @@ fn report(measured: &Measured) {
     match order {
         Some(took) => {
             let kept = verdict(took.as_secs_f64() <= ORDER);
-            println!("  {:<12}{:>10}   apart from reading, of one change   budget {ORDER} s {kept}", "diff + order", seconds(*took));
+            println!(
+                "  {:<12}{:>10}   apart from reading, of one change   budget {ORDER} s {kept}",
+                "diff + order",
+                seconds(*took)
+            );
         }
         None => absent("diff + order"),
     }

@@ -30,7 +30,8 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
         session.release().await?;
         let gone = desired.model.nodes().iter().rfind(|n| n.address.kind() == "column" && n.address.name() == "note");
         let gone = gone.map(|node| node.address.clone());
-        let nodes: Vec<Node> = desired.model.into_nodes().into_iter().filter(|n| Some(&n.address) != gone.as_ref()).collect();
+        let nodes: Vec<Node> =
+            desired.model.into_nodes().into_iter().filter(|n| Some(&n.address) != gone.as_ref()).collect();
         let desired = Model::new(nodes);
         let input = Input {
             actual: &live.model,

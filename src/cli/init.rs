@@ -2,7 +2,7 @@
 
 use super::arguments::{Env, TargetArgs};
 use super::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{compile::lock, engine, inspect};
 use std::path::PathBuf;
 
@@ -64,11 +64,22 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let (things, major) = (read.model.nodes().len(), read.major);
     let notes = read.notes.clone();
     let files = read.document(false).files();
-    inspect::store(&declaration, &files, args.force)?;
-    if let Err(error) = read.surround(&session, &declaration).await {
-        env.terminal.progress(&format!("note: the declaration cannot be compiled without this database: {error}"));
-    }
-    lock::store(&lock::path_of(&declaration), &read.lock(&declaration, &files)?)?;
+    let lock = if read.has_surroundings(&session).await? {
+        inspect::store(&declaration, &files, args.force)?;
+        if let Err(error) = read.surround(&session, &declaration).await {
+            env.terminal.progress(&format!("note: the declaration cannot be compiled without this database: {error}"));
+        }
+        read.lock(&declaration, &files)?
+    } else {
+        // There may be thousands of files.
+        std::thread::scope(|scope| {
+            let stored = scope.spawn(|| inspect::store(&declaration, &files, args.force));
+            let lock = read.lock(&declaration, &files);
+            stored.join().unwrap_or_else(|_| Err(Error::new("writing the declaration stopped")))?;
+            lock
+        })?
+    };
+    lock::store(&lock::path_of(&declaration), &lock)?;
     lock::store(&settings, SETTINGS)?;
     for path in inspect::left_over(&declaration, &files) {
         env.terminal.progress(&format!(

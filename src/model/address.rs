@@ -71,8 +71,13 @@ impl Address {
     /// What people think of as one thing: the relation, routine or type that this address is or stands in; a schema
     /// or what else has no parent stands for itself.
     pub fn thing(&self) -> Self {
+        Self(self.thing_key().into())
+    }
+
+    /// A key that is the same for all that stand in one thing.
+    pub fn thing_key(&self) -> &str {
         let end = self.0.match_indices(SEPARATOR).nth(3).map_or(self.0.len(), |(at, _)| at);
-        Self(self.0[..end].into())
+        &self.0[..end]
     }
 
     /// Whether it is what people think of as one thing, or a schema or what else has no parent.

@@ -17,37 +17,42 @@ pub struct Origin<'a> {
     pub adopted: bool,
 }
 
-/// A line, the majors it holds for, and the node it says.
-type Variant<'a> = (String, Vec<u32>, &'a Locked);
+/// What a line says; several lines of one address hold for different majors.
+type Line<'a> = &'a Locked;
 
 /// The text of a lock for the nodes of one or more majors.
 pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<String> {
     let majors: Vec<u32> = models.keys().copied().collect();
-    let mut lines: BTreeMap<&Address, Vec<Variant>> = BTreeMap::new();
-    for (major, nodes) in models {
-        for locked in nodes {
+    let mut nodes: Vec<(u32, &Locked)> = Vec::with_capacity(models.values().map(Vec::len).sum());
+    nodes.extend(models.iter().flat_map(|(major, nodes)| nodes.iter().map(|locked| (*major, locked))));
+    // Stable: of one address, the majors stay in their order.
+    nodes.sort_by(|(_, a), (_, b)| a.node.address.cmp(&b.node.address));
+    let mut lines: Vec<Line> = Vec::with_capacity(nodes.len());
+    let mut body = String::new();
+    let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
+    // Where what is not sealed yet begins, and whose it is: long pieces are digested faster.
+    let (mut source, mut from) = ("", 0);
+    for same in nodes.chunk_by(|(_, a), (_, b)| a.node.address == b.node.address) {
+        let Some((_, first)) = same.first() else { continue };
+        if starts_block(&first.node.address) && *first.source != *source {
+            seals.entry(source).or_default().add_lines(&body[from..]);
+            (source, from) = (&first.source, body.len());
+        }
+        let mut variants: Vec<(String, Vec<u32>, &Locked)> = Vec::new();
+        for (major, locked) in same {
             let text = line::text(locked, &[])?;
-            let variants = lines.entry(&locked.node.address).or_default();
             match variants.iter_mut().find(|(t, _, _)| *t == text) {
-                Some((_, majors, _)) => majors.push(*major),
+                Some((_, holds_for, _)) => holds_for.push(*major),
                 None => variants.push((text, vec![*major], locked)),
             }
         }
-    }
-    let mut body = String::new();
-    let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
-    let mut source = "";
-    for (address, variants) in &lines {
-        for (text, pg, locked) in variants {
-            if starts_block(address) {
-                source = &locked.source;
-            }
-            let text = if pg.len() == majors.len() { text.clone() } else { line::text(locked, pg)? };
-            seals.entry(source).or_default().add(&text);
-            body.push_str(&text);
+        for (text, holds_for, locked) in variants {
+            body.push_str(&if holds_for.len() == majors.len() { text } else { line::text(locked, &holds_for)? });
             body.push('\n');
+            lines.push(locked);
         }
     }
+    seals.entry(source).or_default().add_lines(&body[from..]);
     let uses = uses(&lines)?;
     let mut head = String::new();
     let header = Header {
@@ -84,47 +89,47 @@ fn push<T: serde::Serialize>(text: &mut String, line: &T) -> Result<()> {
 }
 
 /// What each file needs of the others, as path and digest: where these change without it (in a merge), it is stale.
-fn uses<'a>(lines: &BTreeMap<&'a Address, Vec<Variant<'a>>>) -> Result<FxHashMap<&'a str, BTreeSet<(String, String)>>> {
-    let mut homes: FxHashMap<Address, &str> = FxHashMap::default();
-    for (address, variants) in lines {
-        if let (true, Some((_, _, first))) = (starts_block(address), variants.first()) {
-            homes.insert((*address).clone(), &first.source);
-        }
+fn uses<'a>(lines: &[Line<'a>]) -> Result<FxHashMap<&'a str, BTreeSet<(String, String)>>> {
+    let mut homes: FxHashMap<&str, &str> = FxHashMap::default();
+    for line in lines.iter().filter(|line| starts_block(&line.node.address)) {
+        homes.entry(line.node.address.thing_key()).or_insert(&line.source);
     }
+    let elsewhere = |home: &str, need: &Address| homes.get(need.thing_key()).is_some_and(|other| *other != home);
+    // All lines of an address; they stand together.
+    let of = |address: &Address| {
+        let start = lines.partition_point(|line| line.node.address < *address);
+        let count = lines[start..].iter().take_while(|line| line.node.address == *address).count();
+        &lines[start..start + count]
+    };
     let mut used: FxHashMap<&str, BTreeSet<&Address>> = FxHashMap::default();
-    for (address, variants) in lines {
-        let Some(home) = homes.get(&address.thing()) else { continue };
-        for (_, _, locked) in variants {
-            for need in locked.node.needs.iter().chain(&locked.reads) {
-                if homes.get(&need.thing()).is_some_and(|other| other != home) {
-                    used.entry(home).or_default().insert(need);
-                }
-            }
-        }
-    }
-    let mut digests: FxHashMap<&Address, String> = FxHashMap::default();
     let mut found: FxHashMap<&str, BTreeSet<(String, String)>> = FxHashMap::default();
     // Who takes a relation as a whole needs all of its columns, those to come included.
     let mut wholes: FxHashMap<&Address, String> = FxHashMap::default();
-    for (address, variants) in lines {
-        let Some(home) = homes.get(&address.thing()) else { continue };
-        for relation in variants.iter().flat_map(|(_, _, locked)| &locked.reads) {
-            if homes.get(relation).is_some_and(|other| other != home) {
-                let digest = wholes.entry(relation).or_insert_with(|| {
-                    let below = lines.range::<Address, _>(relation..).take_while(|(at, _)| at.is_within(relation));
-                    let below = below.map(|(at, variants)| (*at, variants.first()));
-                    columns_digest(below.filter_map(|(at, v)| Some((at.path(), v?.2.node.spec.as_json().to_owned()))))
-                });
-                found.entry(home).or_default().insert((format!("{}/*", relation.path()), digest.clone()));
-            }
+    for line in lines {
+        let Some(home) = homes.get(line.node.address.thing_key()).copied() else { continue };
+        let needs = line.node.needs.iter().chain(&line.reads).filter(|need| elsewhere(home, need));
+        needs.for_each(|need| used.entry(home).or_default().extend([need]));
+        for relation in line.reads.iter().filter(|relation| elsewhere(home, relation)) {
+            let digest = wholes.entry(relation).or_insert_with(|| {
+                let start = lines.partition_point(|line| line.node.address < *relation);
+                let below = lines[start..].iter().take_while(|line| line.node.address.is_within(relation));
+                let below: Vec<&Line> = below.collect();
+                // Of several majors, the first.
+                let first = below.chunk_by(|a, b| a.node.address == b.node.address).filter_map(|same| same.first());
+                columns_digest(first.map(|line| (line.node.address.path(), line.node.spec.as_json().to_owned())))
+            });
+            found.entry(home).or_default().insert((format!("{}/*", relation.path()), digest.clone()));
         }
     }
+    let mut digests: FxHashMap<&Address, String> = FxHashMap::default();
     for (home, needs) in used {
         for need in needs {
-            let Some(variants) = lines.get(need) else { continue };
+            if of(need).is_empty() {
+                continue;
+            }
             let digest = digests
                 .entry(need)
-                .or_insert_with(|| spec_digest(variants.iter().map(|(_, _, locked)| locked.node.spec.as_json())));
+                .or_insert_with(|| spec_digest(of(need).iter().map(|line| line.node.spec.as_json())));
             found.entry(home).or_default().insert((need.path(), digest.clone()));
         }
     }
