@@ -36,14 +36,15 @@ pub struct Built {
 
 /// Plans the way from the actual to the desired model, and back.
 pub fn build(input: &Input) -> Result<Built> {
-    let mut built = forward(input)?;
+    let mut built = forward(input, States::Kept)?;
     let renames: Vec<(Address, Address)> =
         built.batches.iter().flat_map(|b| &b.renames).map(|(new, old)| (old.clone(), new.clone())).collect();
-    let mut before = input.actual.clone();
+    let mut before = Cow::Borrowed(input.actual);
     let none = Unmanaged::default();
     let mut changed = Vec::new();
     let mut earlier: Vec<(Address, Address)> = Vec::new();
-    for (batch, after) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)) {
+    let last = built.batches.len().saturating_sub(1);
+    for (number, (batch, after)) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)).enumerate() {
         let so_far = earlier.iter().chain(&batch.renames).map(|(new, old)| (old.clone(), new.clone()));
         let surroundings = under_new_names(input.surroundings, &so_far.collect::<Vec<_>>());
         let back = Input {
@@ -58,12 +59,13 @@ pub fn build(input: &Input) -> Result<Built> {
             Err(error) => batch.batch.no_undo = Some(error.to_string()),
         }
         earlier.extend(batch.renames.iter().cloned());
-        changed.push(changes(&before, &after, &batch.renames));
-        before = after;
+        if number < last {
+            changed.push(changes(&before, &after, &batch.renames));
+        }
+        before = Cow::Owned(after);
     }
-    changed.pop();
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
-    Ok(Built { batches, touched: built.touched, after: before, changed, renames })
+    Ok(Built { batches, touched: built.touched, after: before.into_owned(), changed, renames })
 }
 
 /// The way back of a batch that renamed things, from new to old names. What is live is printed under the names that it
@@ -110,7 +112,7 @@ fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTr
 
 /// The steps alone, in one row: what scratch runs.
 pub fn steps(input: &Input) -> Result<Vec<Step>> {
-    Ok(forward(input)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
+    Ok(forward(input, States::Dropped)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
 }
 
 #[derive(Default)]
@@ -161,36 +163,43 @@ impl Cut {
     }
 }
 
+/// Whether anybody wants to know the model after each batch: each is a copy of all that there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum States {
+    Kept,
+    Dropped,
+}
+
 struct Forward {
     batches: Vec<Cut>,
-    /// The model after each batch.
+    /// The model after each batch, if they are kept.
     states: Vec<Model>,
     touched: BTreeSet<Address>,
 }
 
-fn forward(input: &Input) -> Result<Forward> {
+fn forward(input: &Input, keep: States) -> Result<Forward> {
     let (renames, renamed) = renames(input.actual, input.desired, input.major);
     if renames.is_empty() {
-        return ordered(input, renames, &renamed);
+        return ordered(input, renames, &renamed, keep);
     }
     let desired = under_old_names(input.desired);
-    ordered(&Input { desired: &desired, ..*input }, renames, &renamed)
+    ordered(&Input { desired: &desired, ..*input }, renames, &renamed, keep)
 }
 
 /// With renames that are known already, as on the way back.
 fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward> {
-    let mut model = input.actual.clone();
+    let mut model = Cow::Borrowed(input.actual);
     let mut renames = Vec::new();
     for (from, to) in named.iter().rev() {
         if let Some(done) = again(&model, from, to) {
             renames.push(done);
-            model = moved(&model, from, to, input.major);
+            model = Cow::Owned(moved(&model, from, to, input.major));
         }
     }
-    ordered(input, renames, &model)
+    ordered(input, renames, &model, States::Dropped)
 }
 
-fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forward> {
+fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, keep: States) -> Result<Forward> {
     let surroundings = input.surroundings;
     let sizes = |address: &Address| {
         let live = renames.iter().rev().fold(address.clone(), |at, rename| at.moved(&rename.to, &rename.from));
@@ -231,7 +240,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
             cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &sizes);
             state.apply(op, found, input.desired);
         }
-        states.push(state.model(found));
+        states.extend((keep == States::Kept).then(|| state.model(found)));
         cuts.push(std::mem::take(&mut cut));
     }
     if alone {
@@ -250,11 +259,11 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model) -> Result<Forwa
         state.apply(op, renamed, input.desired);
     }
     if !cut.batch.steps.is_empty() {
-        states.push(state.model(renamed));
+        states.extend((keep == States::Kept).then(|| state.model(renamed)));
         cuts.push(cut);
     }
     if !validations.batch.steps.is_empty() {
-        states.push(state.model(renamed));
+        states.extend((keep == States::Kept).then(|| state.model(renamed)));
         cuts.push(validations);
     }
     cuts.iter_mut().for_each(Cut::seal_locks);

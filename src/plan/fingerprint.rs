@@ -1,6 +1,7 @@
 //! Fingerprints: what a plan met and must find again when it is applied.
 
 use crate::catalog::Surroundings;
+use crate::diff::pairs;
 use crate::model::{Address, Model, Node};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,11 +51,9 @@ pub fn spec_fingerprint(node: Option<&Node>) -> String {
 pub fn changed(before: &Model, after: &Model) -> BTreeSet<String> {
     let same =
         |a: &Node, b: &Node| a.spec == b.spec && a.owner == b.owner && a.comment == b.comment && a.grants == b.grants;
-    let not_in = |one: &Model, other: &Model| {
-        let differs = |node: &&Node| other.get(&node.address).is_none_or(|there| !same(node, there));
-        one.nodes().iter().filter(differs).map(|node| node.address.path()).collect::<Vec<_>>()
-    };
-    not_in(before, after).into_iter().chain(not_in(after, before)).collect()
+    let differs = |(old, new): &(Option<&Node>, Option<&Node>)| !matches!((old, new), (Some(a), Some(b)) if same(a, b));
+    let differing = pairs(before, after).filter(differs);
+    differing.filter_map(|(old, new)| Some(new.or(old)?.address.path())).collect()
 }
 
 /// The fingerprints of what a plan touches and of what depends on it.
