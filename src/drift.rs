@@ -18,7 +18,7 @@ pub struct Drift {
     pub differences: Vec<Difference>,
     /// Texts that differ and may mean the same.
     pub undecided: Vec<Open>,
-    /// All that was compared, down to relations, routines and types.
+    /// All that was compared, down to relations, routines and types; sorted.
     pub things: Vec<Address>,
     /// How many declared addresses were compared.
     pub compared: usize,
@@ -117,6 +117,11 @@ impl Drift {
             not_checked.push(format!("{}: it is {}, which is not managed", d.address, unread.what));
             false
         });
+        // What was not looked at was not found in order either.
+        let unseen = |thing: &Address| not_checked.iter().any(|words| words.starts_with(&format!("{thing}: ")));
+        if !not_checked.is_empty() {
+            drift.things.retain(|thing| !unseen(thing));
+        }
         let notes = &mut drift.notes;
         notes.not_checked = not_checked;
         notes.not_managed = unmodelled.iter().map(|u| u.what.clone()).collect();

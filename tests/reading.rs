@@ -59,7 +59,7 @@ do $$ begin
                       twice int generated always as (id * 2) stored,
                       check (id > 0), check (a%1$s.* is not null), check ((c).x > tid), check (tableoid > 0), check (note <> '':varattno 0 ''))', n);
     execute format('create policy own on a%1$s using (tid = 1) with check (tid = 1)', n);
-    execute format('create policy some on a%1$s using (exists (select from m where m.tid = a%1$s.tid and m.id = a%1$s.id))', n);
+    execute format('create policy joined on a%1$s using (exists (select from m where m.tid = a%1$s.tid and m.id = a%1$s.id))', n);
     execute format('create policy free on a%1$s for select using (tid in (select tid from m))', n);
     execute format('create policy whole on a%1$s for delete using (a%1$s is not null)', n);
     execute format('create policy all_see on a%1$s for select using (current_user = ''x'')', n);
@@ -150,6 +150,8 @@ fn what_is_there_and_not_managed_is_not_missing() {
         assert!(ran.to_string().contains(words), "{words}: {ran}");
     }
     assert!(!ran.to_string().contains("not there"), "{ran}");
+    let junit = stage.on(&["drift", "schema", "--format", "junit"]).to_string();
+    assert_eq!(junit.matches("name=\"table public.far").count(), 1, "{junit}");
     stage.sql("alter table b add odd int");
     assert_eq!(stage.on(&["drift", "schema"]).status, Some(2));
 }

@@ -6,6 +6,7 @@ use pgplumb::model::{Address, Grants, Hints, Model, Node, Privilege, Spec};
 use pgplumb::plan::Plan;
 use pgplumb::report::{self, DriftFormat, DriftSubject, PlanFormat};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report")
@@ -102,10 +103,10 @@ fn node(address: Address, spec: &str) -> Node {
     Node::new(address, Spec::from_json(spec))
 }
 
-fn grants(list: &[(&str, &[&str])]) -> Option<Box<Grants>> {
+fn grants(list: &[(&str, &[&str])]) -> Option<Arc<Grants>> {
     let held =
         |names: &[&str]| names.iter().map(|n| Privilege { name: (*n).into(), grantable: *n == "insert" }).collect();
-    Some(Box::new(Grants(list.iter().map(|(role, names)| ((*role).to_owned(), held(names))).collect())))
+    Some(Arc::new(Grants(list.iter().map(|(role, names)| ((*role).to_owned(), held(names))).collect())))
 }
 
 /// A live and a declared model that differ in every way.
