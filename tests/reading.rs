@@ -6,6 +6,7 @@ mod support;
 use pgplumb::catalog::{self, connect::Target, Session, Wanted};
 use pgplumb::model::Address;
 use serde_json::Value;
+use support::server::{majors, Server};
 use support::stage::{role, Stage};
 
 /// More tables than one connection reads alone, with all that a relation's own columns are named in.
@@ -92,24 +93,26 @@ where n.nspname in ('public', 'other')"#;
 
 #[test]
 fn expressions_print_as_each_prints_alone() {
-    let stage = Stage::new();
-    stage.sql(ALIKE);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let session = Session::open(&target(&stage.url())).await.expect("a session");
-        let schemas = vec!["public".to_owned(), "other".to_owned()];
-        let loaded = catalog::load(&session, &Wanted { schemas, ..Wanted::default() }).await.expect("a model");
-        let rows = session.client.query(EACH, &[]).await.expect("texts");
-        assert!(rows.len() > 60, "{} texts", rows.len());
-        for row in rows {
-            let (path, field, text): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-            let address = Address::parse(&path, pgplumb::kinds::kind_of_path).expect("a path");
-            let node = loaded.model.get(&address).unwrap_or_else(|| panic!("{path} was not read"));
-            let spec: Value = node.spec.read().expect("a spec");
-            let read = field.split('.').fold(Some(&spec), |at, key| at?.get(key)).and_then(Value::as_str);
-            assert_eq!(read, Some(text.as_str()), "{field} of {path}");
-        }
-    });
+    for major in majors() {
+        let server = Server::start(major);
+        server.psql("postgres", ALIKE).unwrap_or_else(|error| panic!("{error}"));
+        runtime.block_on(async {
+            let session = Session::open(&server.target("postgres")).await.expect("a session");
+            let schemas = vec!["public".to_owned(), "other".to_owned()];
+            let loaded = catalog::load(&session, &Wanted { schemas, ..Wanted::default() }).await.expect("a model");
+            let rows = session.client.query(EACH, &[]).await.expect("texts");
+            assert!(rows.len() > 60, "{} texts", rows.len());
+            for row in rows {
+                let (path, field, text): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+                let address = Address::parse(&path, pgplumb::kinds::kind_of_path).expect("a path");
+                let node = loaded.model.get(&address).unwrap_or_else(|| panic!("{path} was not read"));
+                let spec: Value = node.spec.read().expect("a spec");
+                let read = field.split('.').fold(Some(&spec), |at, key| at?.get(key)).and_then(Value::as_str);
+                assert_eq!(read, Some(text.as_str()), "{field} of {path} on PostgreSQL {major}");
+            }
+        });
+    }
 }
 
 #[test]
