@@ -116,7 +116,7 @@ pub(super) struct Addresses<'a> {
 }
 
 impl<'a> Addresses<'a> {
-    fn of(&mut self, path: &Cow<'a, str>) -> Result<Address> {
+    fn of(&mut self, path: Cow<'a, str>) -> Result<Address> {
         if let Some((block, above)) = &self.block {
             let rest = path.strip_prefix(block).and_then(|rest| rest.strip_prefix('/'));
             if let Some(rest) = rest.filter(|rest| !rest.contains(['/', '\\'])) {
@@ -126,7 +126,7 @@ impl<'a> Addresses<'a> {
                 }
             }
         }
-        let address = address(path)?;
+        let address = address(&path)?;
         if let (true, Cow::Borrowed(path)) = (starts_block(&address), path) {
             self.block = Some((path, address.clone()));
         }
@@ -172,7 +172,7 @@ impl<'a> Line<'a> {
             None => Vec::new(),
         };
         let node = Node {
-            address: addresses.of(&at)?,
+            address: addresses.of(at)?,
             spec: Spec::from_json(spec.get()),
             owner: owner.map(|o| o.as_ref().into()),
             comment: comment.map(|c| c.as_ref().into()),
