@@ -108,7 +108,7 @@ fn expressions_print_as_each_prints_alone() {
                 let address = Address::parse(&path, pgplumb::kinds::kind_of_path).expect("a path");
                 let node = loaded.model.get(&address).unwrap_or_else(|| panic!("{path} was not read"));
                 let spec: Value = node.spec.read().expect("a spec");
-                let read = field.split('.').fold(Some(&spec), |at, key| at?.get(key)).and_then(Value::as_str);
+                let read = field.split('.').try_fold(&spec, |at, key| at.get(key)).and_then(Value::as_str);
                 assert_eq!(read, Some(text.as_str()), "{field} of {path} on PostgreSQL {major}");
             }
         });
