@@ -24,6 +24,8 @@ pub struct Inspection {
     pub ignore: Vec<String>,
     /// What its declaration refers to and others own: for the lock.
     pub stubs: Stubs,
+    /// Whether the schemas hold anything with a name that is not managed.
+    unmanaged: bool,
 }
 
 /// The schemas that somebody made, `public` first, and not the journal's: the system's own and those of
@@ -34,11 +36,12 @@ where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <>
   and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
 order by n.nspname <> 'public', n.nspname::text collate \"C\"";
 
-/// Whether there are schemas that are neither the system's nor among `$1`.
+/// Whether there are schemas that are neither the system's nor among `$1`, or extensions, which may own anything.
 const OTHERS: &str = "\
 select exists (
   select from pg_namespace n
-  where n.nspname <> all ($1) and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb')";
+  where n.nspname <> all ($1) and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb')
+or exists (select from pg_extension where extname <> 'plpgsql')";
 
 /// Reads the schemas, all that there are if none is named.
 ///
@@ -72,11 +75,13 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     });
     notes.extend(states);
     let patterns: BTreeSet<String> = unmanaged.names.into_values().filter_map(|holder| holder.pattern).collect();
+    let unmanaged = !patterns.is_empty() || !loaded.unread.is_empty();
     // What has the name of something that is managed cannot be left alone by it.
     let managed: HashSet<String> = loaded.model.nodes().iter().filter_map(|node| as_pattern(&node.address)).collect();
     let patterns = patterns.into_iter().filter(|pattern| !managed.contains(pattern));
     let ignore = patterns.collect();
-    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, ignore, stubs: Stubs::default() })
+    let (model, major, stubs) = (loaded.model, session.major, Stubs::default());
+    Ok(Inspection { model, major, schemas, notes, ignore, stubs, unmanaged })
 }
 
 /// How a pattern would name something in a schema.
@@ -94,7 +99,7 @@ impl Inspection {
     /// What the server says.
     pub async fn has_surroundings(&self, session: &Session) -> Result<bool> {
         let others: bool = session.client.query_one(OTHERS, &[&self.schemas]).await?.try_get(0)?;
-        Ok(others || !self.ignore.is_empty())
+        Ok(others || self.unmanaged)
     }
 
     /// Adds what the declaration at `path`, as written from this, refers to and does not own.

@@ -115,6 +115,36 @@ fn expressions_print_as_each_prints_alone() {
     }
 }
 
+/// The server prints names as they are now, and waits for who changes them.
+#[test]
+fn a_column_renamed_meanwhile_changes_no_other_table() {
+    let stage = Stage::new();
+    stage.sql(
+        "do $$ begin
+           for n in 1 .. 6 loop
+             execute format('create table t%1$s (id int primary key, tenant int check (tenant > 0))', n);
+             execute format('create policy p on t%1$s using (tenant = 1)', n);
+           end loop;
+         end $$",
+    );
+    for renamed in ["t1", "t3", "t6"] {
+        let mut other = stage.session();
+        other.feed(&format!("begin; alter table {renamed} rename tenant to tenantx; select pg_sleep(1); commit;"));
+        let locked = format!(
+            "select count(*) from pg_locks where relation = '{renamed}'::regclass and mode = 'AccessExclusiveLock' and granted"
+        );
+        support::stage::soon("the rename", || stage.sql(&locked).trim() == "1");
+        let read = stage.on(&["inspect"]).to_string();
+        other.end();
+        // Before the rename or after it, but one of the two.
+        let count = |words: &str| read.matches(words).count();
+        let old = ["tenant: integer", "(tenant > 0)", "(tenant = 1)"].map(count);
+        let new = ["tenantx: integer", "(tenantx > 0)", "(tenantx = 1)"].map(count);
+        assert!(matches!((old, new), ([6, 6, 6], [0, 0, 0]) | ([5, 5, 5], [1, 1, 1])), "{renamed}: {read}");
+        stage.sql(&format!("alter table {renamed} rename tenantx to tenant"));
+    }
+}
+
 #[test]
 fn a_twin_sees_the_same_state() {
     let stage = Stage::new();

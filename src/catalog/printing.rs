@@ -5,6 +5,8 @@
 //! (`pg_node_tree`) are printed once, in the place of one of them. That is the text of all whose columns of those
 //! numbers have the same names, since nothing else of a relation is printed: types, functions and operators are in the
 //! tree, and it names the relation only for whole rows and inside of sub-selects, where each is printed for itself.
+//! The server prints names as they are now, whatever the snapshot shows: where a column of the one was renamed
+//! meanwhile, nothing is taken from it.
 //! Cost: one scan and one hash per expression. Where each is another, each is printed, as it would be without this.
 
 use crate::error::Result;
@@ -69,22 +71,29 @@ pub async fn print(
         let subs: Vec<i32> = asked.iter().map(|asked| first(asked).1).collect();
         let fields: Vec<i32> = asked.iter().map(|asked| first(asked).2).collect();
         let relations: Vec<u32> = asked.iter().map(|asked| asked.relation).collect();
+        let numbers: Vec<String> = asked.iter().map(|asked| format!("{{{}}}", join(&asked.numbers))).collect();
+        // The names come after the text, which waits for who changes the relation.
         let sql = format!(
-            "select t.oid, t.sub, t.field, pg_get_expr(t.tree, w.within) \
-             from unnest($1::oid[], $2::int4[], $3::int4[], $4::oid[]) w (oid, sub, field, within) \
+            "select t.oid, t.sub, t.field, pg_get_expr(t.tree, w.within), \
+                    array(select (pg_identify_object_as_address('pg_class'::regclass, w.within, n)).object_names[3] \
+                          from unnest(w.numbers::int4[]) with ordinality as n (n, place) order by place) \
+             from unnest($1::oid[], $2::int4[], $3::int4[], $4::oid[], $5::text[]) w (oid, sub, field, within, numbers) \
              join ({}) t (oid, sub, field, relation, tree) on t.oid = w.oid and t.sub = w.sub and t.field = w.field",
             trees.query
         );
-        let mut printed: HashMap<Owner, Arc<str>> = HashMap::new();
-        for row in client.query(&sql, &[&oids, &subs, &fields, &relations]).await? {
+        let mut printed: HashMap<Owner, (Arc<str>, Vec<String>)> = HashMap::new();
+        for row in client.query(&sql, &[&oids, &subs, &fields, &relations, &numbers]).await? {
             // What was dropped meanwhile prints as NULL.
+            let names: Vec<Option<String>> = row.try_get(4)?;
             if let Some(text) = row.try_get::<_, Option<&str>>(3)? {
-                printed.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), text.into());
+                let names = names.into_iter().map(Option::unwrap_or_default).collect();
+                printed.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), (text.into(), names));
             }
         }
         let texts = into.entry(kind).or_default();
         for asked in &asked {
-            let Some(text) = printed.get(&first(asked)) else { continue };
+            let of_now = printed.get(&first(asked)).filter(|(_, names)| *names == asked.names);
+            let Some((text, _)) = of_now else { continue };
             for (oid, sub, field) in &asked.owners {
                 let name = usize::try_from(field - 1).ok().and_then(|at| trees.fields.get(at));
                 texts.extend(name.map(|name| ((*name, *oid, *sub), text.clone())));
@@ -99,12 +108,21 @@ struct Asked {
     owners: Vec<Owner>,
     /// The OID of the relation that the server has to look at; 0 for none.
     relation: u32,
+    /// The columns that it refers to and their names, where others share it.
+    numbers: Vec<i16>,
+    names: Vec<String>,
+}
+
+fn join(numbers: &[i16]) -> String {
+    numbers.iter().map(i16::to_string).collect::<Vec<_>>().join(",")
 }
 
 impl Alike {
     fn asked(&self, known: &Known) -> Vec<Asked> {
+        let alone =
+            |owners: Vec<Owner>, relation: u32| Asked { owners, relation, numbers: Vec::new(), names: Vec::new() };
         if !self.refers {
-            return vec![Asked { owners: self.owners.clone(), relation: 0 }];
+            return vec![alone(self.owners.clone(), 0)];
         }
         let numbers = self.text.as_deref().and_then(column_numbers);
         let mut shared: HashMap<Vec<&str>, Asked> = HashMap::new();
@@ -112,13 +130,16 @@ impl Alike {
         for (owner, relation) in self.owners.iter().zip(&self.relations) {
             let name = |number: &i16| Some(&*known.column(*relation, *number).ok()?.name);
             let names = numbers.as_ref().and_then(|numbers| numbers.iter().map(name).collect::<Option<Vec<&str>>>());
-            let own = || Asked { owners: Vec::new(), relation: *relation };
             match names {
-                Some(names) => shared.entry(names).or_insert_with(own).owners.push(*owner),
-                None => asked.push(Asked { owners: vec![*owner], ..own() }),
+                Some(names) => shared.entry(names).or_insert_with(|| alone(Vec::new(), *relation)).owners.push(*owner),
+                None => asked.push(alone(vec![*owner], *relation)),
             }
         }
-        asked.extend(shared.into_values());
+        asked.extend(shared.into_iter().map(|(names, shared)| Asked {
+            numbers: numbers.clone().unwrap_or_default(),
+            names: names.into_iter().map(str::to_owned).collect(),
+            ..shared
+        }));
         asked
     }
 }

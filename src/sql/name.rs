@@ -73,7 +73,8 @@ pub fn is_derived(name: &str, table: &str, columns: &str, label: &str) -> bool {
     let parts = name.strip_prefix(table).and_then(|rest| rest.strip_suffix(label));
     let between = parts.and_then(|rest| rest.strip_prefix('_')?.strip_suffix('_'));
     // Only what has to be cut is harder than that.
-    between == Some(columns) || name.len() >= LONGEST && name == derive(table, columns, label, &|_| false)
+    let is_cut = table.len() + columns.len() + label.len() + 2 > LONGEST;
+    between == Some(columns) || is_cut && name == derive(table, columns, label, &|_| false)
 }
 
 fn fit(table: &str, columns: &str, label: &str) -> String {
@@ -209,6 +210,11 @@ mod tests {
         assert_eq!(derive("orders", "", "pkey", &|_| false), "orders_pkey");
         let long = derive(&"x".repeat(60), "customer_id", "fkey", &|_| false);
         assert_eq!((long.len(), long.ends_with("x_customer_id_fkey")), (63, true));
+        for (table, column) in [("t", "a"), (&*"x".repeat(60), "customer_id"), (&*"ä".repeat(31), &*"ö".repeat(26))] {
+            let name = derive(table, column, "not_null", &|_| false);
+            assert!(is_derived(&name, table, column, "not_null"), "{name}");
+            assert!(!is_derived(&name, table, "other", "not_null"), "{name}");
+        }
     }
 
     #[test]
