@@ -7,7 +7,7 @@ CARGO := tools/cargo
 MAJORS ?= 16 18
 OTHER_MAJORS ?= 14 15 17
 # The test binaries of the shorter suite, by name; all of them when empty.
-SHORT_TESTS ?= property systems inspect audit fixpoints
+SHORT_TESTS ?= property systems inspect audit fixpoints reading mutation no_false_drift
 # Pairs per major in `make soak`.
 PAIRS ?= 2000
 # More arguments for the test runner, as in: make test ARGS='-- --nocapture some_name'
