@@ -121,6 +121,39 @@ impl Seal {
     }
 }
 
+/// The seals of a body by the sources of its blocks. A body is sealed in pieces that are as long as can be: these are
+/// digested faster than lines.
+#[derive(Default)]
+struct Seals<'a> {
+    by_source: FxHashMap<&'a str, Seal>,
+    /// Whose the piece is that is not sealed yet, and where it begins.
+    source: Option<&'a str>,
+    from: usize,
+}
+
+impl<'a> Seals<'a> {
+    /// Where `body` ends so far, a block of a source begins.
+    fn begin(&mut self, source: &'a str, body: &str) {
+        if self.source != Some(source) {
+            self.end(body);
+            self.source = Some(source);
+        }
+    }
+
+    /// Seals what there is.
+    fn end(&mut self, body: &str) {
+        if let Some(source) = self.source {
+            self.by_source.entry(source).or_default().add_lines(&body[self.from..]);
+        }
+        self.from = body.len();
+    }
+
+    /// The seal of a source; that of nothing if there is none of it.
+    fn take(&mut self, source: &str) -> String {
+        self.by_source.remove(source).unwrap_or_default().text()
+    }
+}
+
 /// The digest of one thing's specs, one for each line that it has.
 fn spec_digest<'a>(specs: impl Iterator<Item = &'a str>) -> String {
     let mut seal = Seal::default();
@@ -222,29 +255,21 @@ impl Lock {
         for (path, _) in self.sources.iter().flat_map(|s| &s.uses) {
             used.entry(line::escaped(path)).or_default();
         }
-        let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
         let body = &self.text[self.body..];
-        let mut source: Option<&str> = None;
-        // Where what is not sealed yet begins: long pieces are digested faster.
-        let (mut from, mut at) = (0, 0);
+        let (mut seals, mut at) = (Seals::default(), 0);
         for line in body.split_inclusive('\n') {
-            let (begins, path) = line::names(line.trim_end_matches('\n')).ok_or(None)?;
-            if begins.is_some() && begins != source {
-                if let Some(source) = source {
-                    seals.entry(source).or_default().add_lines(&body[from..at]);
-                }
-                (source, from) = (begins, at);
+            let (source, path) = line::names(line.trim_end_matches('\n')).ok_or(None)?;
+            if let Some(source) = source {
+                seals.begin(source, &body[..at]);
             }
-            source.ok_or(None)?;
+            seals.source.ok_or(None)?;
             at += line.len();
             if let Some(specs) = used.get_mut(path) {
                 let spec = line::parse(line).map_err(|e| Some(e.to_string()))?.spec.get().to_owned();
                 specs.push(spec);
             }
         }
-        if let Some(source) = source {
-            seals.entry(source).or_default().add_lines(&body[from..]);
-        }
+        seals.end(body);
         let mut columns: FxHashMap<&str, String> = FxHashMap::default();
         for (path, _) in self.sources.iter().flat_map(|s| &s.uses).filter(|(path, _)| path.ends_with("/*")) {
             let relation = path.trim_end_matches("/*");
@@ -254,8 +279,7 @@ impl Lock {
         }
         let mut shaken = BTreeMap::new();
         for SourceState { source, digest: _, basis: _, seal, uses } in &self.sources {
-            let found = seals.remove(&*line::escaped(source)).unwrap_or_default();
-            if found.text() != *seal {
+            if seals.take(&line::escaped(source)) != *seal {
                 return Err(None);
             }
             let holds = |(path, digest): &(String, String)| {
@@ -270,7 +294,7 @@ impl Lock {
                 shaken.insert(source.clone(), moved);
             }
         }
-        if !seals.is_empty() {
+        if !seals.by_source.is_empty() {
             return Err(None);
         }
         self.shaken = shaken;

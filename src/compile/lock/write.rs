@@ -1,7 +1,7 @@
 //! Writing the lock.
 
 use super::line::{self, starts_block, Locked};
-use super::{columns_digest, spec_digest, Header, LockedSettings, Seal, SourceLine, SourceState, FORMAT};
+use super::{columns_digest, spec_digest, Header, LockedSettings, Seals, SourceLine, SourceState, FORMAT};
 use crate::declare::{Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
@@ -29,14 +29,11 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
     nodes.sort_by(|(_, a), (_, b)| a.node.address.cmp(&b.node.address));
     let mut lines: Vec<Line> = Vec::with_capacity(nodes.len());
     let mut body = String::new();
-    let mut seals: FxHashMap<&str, Seal> = FxHashMap::default();
-    // Where what is not sealed yet begins, and whose it is: long pieces are digested faster.
-    let (mut source, mut from) = ("", 0);
+    let mut seals = Seals::default();
     for same in nodes.chunk_by(|(_, a), (_, b)| a.node.address == b.node.address) {
         let Some((_, first)) = same.first() else { continue };
-        if starts_block(&first.node.address) && *first.source != *source {
-            seals.entry(source).or_default().add_lines(&body[from..]);
-            (source, from) = (&first.source, body.len());
+        if starts_block(&first.node.address) {
+            seals.begin(&first.source, &body);
         }
         let mut variants: Vec<(String, Vec<u32>, &Locked)> = Vec::new();
         for (major, locked) in same {
@@ -52,7 +49,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
             lines.push(locked);
         }
     }
-    seals.entry(source).or_default().add_lines(&body[from..]);
+    seals.end(&body);
     let uses = uses(&lines)?;
     let mut head = String::new();
     let header = Header {
@@ -73,7 +70,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
             source: path.clone(),
             digest: digest.clone(),
             basis: origin.basis.files.contains(path),
-            seal: seals.remove(path.as_str()).unwrap_or_default().text(),
+            seal: seals.take(path),
             uses: uses.get(path.as_str()).map(|u| u.iter().cloned().collect()).unwrap_or_default(),
         };
         push(&mut head, &state)?;
