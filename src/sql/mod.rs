@@ -6,6 +6,7 @@ pub mod column;
 mod columns;
 pub mod foreign_key;
 mod fragment;
+mod memo;
 pub mod name;
 mod parser;
 pub mod placeholder;

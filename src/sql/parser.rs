@@ -1,10 +1,9 @@
 //! The one place where `pg_query` is called: syntax, tokens and parse trees.
 
 use super::fragment::Mistake;
-use rustc_hash::FxHashMap;
+use super::memo::{remembered, Memory};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 /// One token of a text.
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +72,12 @@ pub fn syntax(statement: &str) -> Result<(), Mistake> {
 /// An expression as DEFAULT takes it in a definition: in brackets if it holds what the grammar (`b_expr`) does not
 /// allow there, such as AT TIME ZONE, which a clause behind it could begin with.
 pub fn bracketed(expression: &str) -> Cow<'_, str> {
-    // Templates give many columns the same defaults: each is looked at once.
     thread_local! {
-        static BARE: RefCell<FxHashMap<Box<str>, bool>> = RefCell::default();
+        static BARE: Memory = Memory::default();
     }
     // The first operand of POSITION is of the same rule, and nothing can be taken for a clause of its own there.
     let parses = || syntax(&format!("SELECT position({expression}\n IN '')")).is_ok();
-    let bare = BARE.with_borrow_mut(|known| match known.get(expression) {
-        Some(bare) => *bare,
-        None => *known.entry(expression.into()).or_insert_with(parses),
-    });
-    if bare {
+    if remembered(&BARE, expression, parses) {
         Cow::Borrowed(expression)
     } else {
         Cow::Owned(format!("({expression})"))

@@ -1,7 +1,6 @@
 //! Quoting of identifiers and literals. What is a keyword, PostgreSQL's own scanner decides.
 
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use super::memo::{remembered, Memory};
 use std::fmt;
 
 /// An identifier that prints itself as SQL, quoted unless it is plain lower case and no keyword.
@@ -25,12 +24,9 @@ impl fmt::Display for Ident<'_> {
 /// Whether a word is a keyword that may not stand for a name everywhere. Each word is scanned once.
 fn is_keyword(word: &str) -> bool {
     thread_local! {
-        static KNOWN: RefCell<FxHashMap<Box<str>, bool>> = RefCell::default();
+        static KNOWN: Memory = Memory::default();
     }
-    KNOWN.with_borrow_mut(|known| match known.get(word) {
-        Some(is) => *is,
-        None => *known.entry(word.into()).or_insert_with(|| scans_as_keyword(word)),
-    })
+    remembered(&KNOWN, word, || scans_as_keyword(word))
 }
 
 fn scans_as_keyword(word: &str) -> bool {
