@@ -33,13 +33,7 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
         let nodes: Vec<Node> =
             desired.model.into_nodes().into_iter().filter(|n| Some(&n.address) != gone.as_ref()).collect();
         let desired = Model::new(nodes);
-        let input = Input {
-            actual: &live.model,
-            desired: &desired,
-            unmanaged: &live.unmanaged,
-            surroundings: &live.surroundings,
-            major: session.major,
-        };
+        let input = Input::of(&live, &desired, session.major);
         let start = Instant::now();
         let built = build(&input)?;
         let took = start.elapsed();

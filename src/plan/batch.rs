@@ -6,7 +6,7 @@ use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
 use super::rename::{again, moved, renames, under_old_names, Rename};
-use crate::catalog::{Surroundings, Unmanaged};
+use crate::catalog::{Live, Surroundings, Unmanaged};
 use crate::error::Result;
 use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
@@ -20,6 +20,14 @@ pub struct Input<'a> {
     pub unmanaged: &'a Unmanaged,
     pub surroundings: &'a Surroundings,
     pub major: u32,
+}
+
+impl<'a> Input<'a> {
+    /// From what was read of a server of this major.
+    pub fn of(live: &'a Live, desired: &'a Model, major: u32) -> Self {
+        let Live { model, unmanaged, surroundings, .. } = live;
+        Self { actual: model, desired, unmanaged, surroundings, major }
+    }
 }
 
 /// The batches of a plan and the addresses they touch.

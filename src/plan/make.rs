@@ -44,13 +44,7 @@ impl Draft {
 /// asked in the snapshot that was compared.
 pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wanted) -> Result<Draft> {
     let desired = readable(desired, &live.unchecked);
-    let input = Input {
-        actual: &live.model,
-        desired: &desired,
-        unmanaged: &live.unmanaged,
-        surroundings: &live.surroundings,
-        major: session.major,
-    };
+    let input = Input::of(live, &desired, session.major);
     let Built { batches, touched, after, changed, renames } = build(&input)?;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
