@@ -22,10 +22,8 @@ pub struct Inspection {
     pub notes: Vec<String>,
     /// What of that has a name, as patterns: what refers to it finds it by being left alone.
     pub ignore: Vec<String>,
-    /// What its declaration refers to and others own: for the lock.
-    pub stubs: Stubs,
-    /// Whether the schemas hold anything with a name that is not managed.
-    unmanaged: bool,
+    /// Whether its declaration may refer to anything that it does not own.
+    surrounded: bool,
 }
 
 /// The schemas that somebody made, `public` first, and not the journal's: the system's own and those of
@@ -35,13 +33,6 @@ select n.nspname::text from pg_namespace n
 where n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb'
   and not exists (select from pg_depend d where d.classid = 'pg_namespace'::regclass and d.objid = n.oid and d.deptype = 'e')
 order by n.nspname <> 'public', n.nspname::text collate \"C\"";
-
-/// Whether there are schemas that are neither the system's nor among `$1`, or extensions, which may own anything.
-const OTHERS: &str = "\
-select exists (
-  select from pg_namespace n
-  where n.nspname <> all ($1) and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> 'pgplumb')
-or exists (select from pg_extension where extname <> 'plpgsql')";
 
 /// Reads the schemas, all that there are if none is named.
 ///
@@ -54,7 +45,7 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
         return Err(Error::new(format!("there is no schema `{missing}` that a declaration could own"))
             .with_hint(format!("there are: {}", there.join(", "))));
     }
-    let mut schemas = if named.is_empty() { there } else { named.to_vec() };
+    let mut schemas = if named.is_empty() { there.clone() } else { named.to_vec() };
     let mut seen = std::collections::HashSet::new();
     schemas.retain(|schema| seen.insert(schema.clone()));
     let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
@@ -76,12 +67,14 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     notes.extend(states);
     let patterns: BTreeSet<String> = unmanaged.names.into_values().filter_map(|holder| holder.pattern).collect();
     let unmanaged = !patterns.is_empty() || !loaded.unread.is_empty();
+    // An extension may own anything.
+    let extended = !loaded.model.roots_of("extension").is_empty();
+    let surrounded = unmanaged || extended || there.iter().any(|schema| !schemas.contains(schema));
     // What has the name of something that is managed cannot be left alone by it.
     let managed: HashSet<String> = loaded.model.nodes().iter().filter_map(|node| as_pattern(&node.address)).collect();
     let patterns = patterns.into_iter().filter(|pattern| !managed.contains(pattern));
     let ignore = patterns.collect();
-    let (model, major, stubs) = (loaded.model, session.major, Stubs::default());
-    Ok(Inspection { model, major, schemas, notes, ignore, stubs, unmanaged })
+    Ok(Inspection { model: loaded.model, major: session.major, schemas, notes, ignore, surrounded })
 }
 
 /// How a pattern would name something in a schema.
@@ -93,33 +86,51 @@ fn as_pattern(address: &Address) -> Option<String> {
 }
 
 impl Inspection {
-    /// Whether what was read may refer to anything that its declaration does not own.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn has_surroundings(&self, session: &Session) -> Result<bool> {
-        let others: bool = session.client.query_one(OTHERS, &[&self.schemas]).await?.try_get(0)?;
-        Ok(others || self.unmanaged)
-    }
-
-    /// Adds what the declaration at `path`, as written from this, refers to and does not own.
-    ///
-    /// # Errors
-    /// Something in it that nothing can stand in for.
-    pub async fn surround(&mut self, session: &Session, path: &Path) -> Result<()> {
-        let mut declaration = crate::declare::read(path)?;
-        self.stubs = surroundings::complete(&mut declaration, Some(session), None).await?;
-        Ok(())
-    }
-
     /// The declaration. With `all_grants`, nobody gets a privilege unseen: what is the default is declared too.
     pub fn document(&self, all_grants: bool) -> Document {
         document(&self.model, self.major, &self.schemas, &self.ignore, &self.notes, all_grants)
     }
 
+    /// Writes the declaration in these files with its lock into a directory. Returns why it cannot be compiled without
+    /// this database, if that is so: something in it that nothing can stand in for.
+    ///
+    /// # Errors
+    /// Something cannot be written; with `force`, what is there is written over.
+    pub async fn adopt(
+        self,
+        session: &Session,
+        directory: &Path,
+        files: &[File],
+        force: bool,
+    ) -> Result<Option<Error>> {
+        let mut lacking = None;
+        let lock = if self.surrounded {
+            store(directory, files, force)?;
+            let stubs = surroundings_of(session, directory).await;
+            self.lock(
+                directory,
+                files,
+                stubs.unwrap_or_else(|error| {
+                    lacking = Some(error);
+                    Stubs::default()
+                }),
+            )
+        } else {
+            // There may be thousands of files.
+            std::thread::scope(|scope| {
+                let stored = scope.spawn(|| store(directory, files, force));
+                let lock = self.lock(directory, files, Stubs::default());
+                stored.join().unwrap_or_else(|_| Err(Error::new("writing the declaration stopped")))?;
+                lock
+            })
+        };
+        lock::store(&lock::path_of(directory), &lock?)?;
+        Ok(lacking)
+    }
+
     /// The lock of the declaration in these files. What the server printed is what it compiles to, as far as
     /// prints feed back unchanged; `compile` finds out.
-    pub fn lock(self, root: &Path, files: &[File]) -> Result<String> {
+    fn lock(self, root: &Path, files: &[File], stubs: Stubs) -> Result<String> {
         let major = self.major;
         let source = |file: &File| Source { path: file.path.clone(), digest: digest(file.text.as_bytes()) };
         let mut sources = Sources { root: root.to_path_buf(), files: files.iter().map(source).collect() };
@@ -135,16 +146,16 @@ impl Inspection {
         let origin = lock::Origin {
             sources: &sources,
             basis: &basis(files, root),
-            settings: LockedSettings {
-                schemas: self.schemas,
-                ignore: self.ignore,
-                stubs: self.stubs,
-                ..LockedSettings::default()
-            },
+            settings: LockedSettings { schemas: self.schemas, ignore: self.ignore, stubs, ..LockedSettings::default() },
             adopted: true,
         };
         lock::write(&BTreeMap::from([(major, nodes)]), &origin)
     }
+}
+
+/// What the declaration in a directory refers to and does not own.
+async fn surroundings_of(session: &Session, directory: &Path) -> Result<Stubs> {
+    surroundings::complete(&mut crate::declare::read(directory)?, Some(session), None).await
 }
 
 /// The settings, as a reader of these files will find them.

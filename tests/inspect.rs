@@ -28,6 +28,13 @@ fn on_each_major(test: impl AsyncFn(&Server, &Database<'_>)) {
     }
 }
 
+/// Writes a declaration and its lock, which can be compiled without the database.
+async fn adopt(database: &Database<'_>, read: inspect::Inspection, directory: &Path, files: &[File]) {
+    let session = engine::open(&database.target()).await.expect("a session");
+    let lacking = read.adopt(&session, directory, files, false).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(lacking.is_none(), "{lacking:?}");
+}
+
 async fn inspected(database: &Database<'_>) -> inspect::Inspection {
     let session = engine::open(&database.target()).await.expect("a session");
     inspect::read(&session, &[]).await.unwrap_or_else(|error| panic!("{error}"))
@@ -115,11 +122,10 @@ fn an_adopted_database_agrees_with_its_lock() {
         let directory = tempfile::tempdir().expect("a directory");
         let read = inspected(database).await;
         let files = read.document(false).files();
-        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
+        adopt(database, read, directory.path(), &files).await;
         assert!(inspect::store(directory.path(), &files, false).is_err(), "nothing is written over");
         let lock = directory.path().join("schema.lock");
-        let text = read.lock(directory.path(), &files).unwrap_or_else(|error| panic!("{error}"));
-        compile::lock::store(&lock, &text).expect("a lock");
+        let text = std::fs::read_to_string(&lock).expect("a lock");
         assert!(Lock::read(&lock).is_ok_and(|lock| lock.is_some()));
         let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
@@ -244,9 +250,7 @@ fn an_invalid_index_is_not_adopted_as_a_valid_one() {
         let said = "index public.broken.broken_n: it is invalid";
         assert!(read.notes.iter().any(|note| note.starts_with(said)), "{:?}", read.notes);
         let files = read.document(false).files();
-        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
-        let text = read.lock(directory.path(), &files).unwrap_or_else(|error| panic!("{error}"));
-        compile::lock::store(&directory.path().join("schema.lock"), &text).expect("a lock");
+        adopt(database, read, directory.path(), &files).await;
         let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(steps.iter().all(|step| step.ends_with("index public.broken.broken_n")), "{steps:?}");

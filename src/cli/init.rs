@@ -2,7 +2,7 @@
 
 use super::arguments::{Env, TargetArgs};
 use super::Outcome;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::{compile::lock, engine, inspect};
 use std::path::PathBuf;
 
@@ -60,26 +60,13 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     }
     let session = engine::open(&args.target.resolve(env)?).await?;
     env.terminal.progress("reading the database");
-    let mut read = inspect::read(&session, &args.schema).await?;
+    let read = inspect::read(&session, &args.schema).await?;
     let (things, major) = (read.model.nodes().len(), read.major);
     let notes = read.notes.clone();
     let files = read.document(false).files();
-    let lock = if read.has_surroundings(&session).await? {
-        inspect::store(&declaration, &files, args.force)?;
-        if let Err(error) = read.surround(&session, &declaration).await {
-            env.terminal.progress(&format!("note: the declaration cannot be compiled without this database: {error}"));
-        }
-        read.lock(&declaration, &files)?
-    } else {
-        // There may be thousands of files.
-        std::thread::scope(|scope| {
-            let stored = scope.spawn(|| inspect::store(&declaration, &files, args.force));
-            let lock = read.lock(&declaration, &files);
-            stored.join().unwrap_or_else(|_| Err(Error::new("writing the declaration stopped")))?;
-            lock
-        })?
-    };
-    lock::store(&lock::path_of(&declaration), &lock)?;
+    if let Some(error) = read.adopt(&session, &declaration, &files, args.force).await? {
+        env.terminal.progress(&format!("note: the declaration cannot be compiled without this database: {error}"));
+    }
     lock::store(&settings, SETTINGS)?;
     for path in inspect::left_over(&declaration, &files) {
         env.terminal.progress(&format!(
