@@ -12,15 +12,6 @@ const MANY: i64 = 2000;
 /// Rows that are handed on together; the last ones of a query are fewer.
 const CHUNK: usize = 512;
 
-/// The queries, and how far they are.
-struct Queue<'a> {
-    queries: &'a [String],
-    within: &'a Within,
-    /// How many somebody has begun.
-    begun: Cell<usize>,
-    take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
-}
-
 /// What queries are about.
 #[derive(Default)]
 pub struct Within {
@@ -62,6 +53,15 @@ async fn is_much(session: &Session, schemas: &[u32]) -> Result<bool, tokio_postg
     let count = "select count(*) from (select from pg_class where relnamespace = any ($1) limit $2) c";
     let count: i64 = session.client.query_one(count, &[&schemas, &MANY]).await?.try_get(0)?;
     Ok(count >= MANY)
+}
+
+/// The queries, and how far they are.
+struct Queue<'a> {
+    queries: &'a [String],
+    within: &'a Within,
+    /// How many somebody has begun.
+    begun: Cell<usize>,
+    take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
 }
 
 impl Queue<'_> {

@@ -144,9 +144,8 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
         .query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas])
         .await?;
     let schemas: Vec<u32> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(wanted, session.major, whole);
     let ground = &mut reader.ground;
-    (ground.wanted, ground.major, ground.settled) = (wanted.clone(), session.major, whole);
     for row in client.query("select oid, rolname::text from pg_roles", &[]).await? {
         ground.roles.insert(row.try_get(0)?, row.try_get(1)?);
     }
@@ -183,12 +182,12 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     let reader = reader.stage(&connections, roots).await?;
     let reader = reader.stage(&connections, above).await?;
     let mut reader = reader.stage(&connections, references).await?;
-    let over_columns = |alike: &&Alike| alike.trees.over_columns;
-    let (alike, mut texts) = (reader.take_alike(), HashMap::new());
-    printing::print(client, alike.iter().filter(|a| !over_columns(a)), &reader.ground.known, &mut texts).await?;
-    reader.ground.texts = std::mem::take(&mut texts);
+    let (over_columns, others): (Vec<Alike>, Vec<Alike>) =
+        reader.take_alike().into_iter().partition(|alike| alike.trees.over_columns);
+    let texts = printing::print(client, &others, &reader.ground.known).await?;
+    reader.ground.texts.extend(texts);
     let mut reader = reader.stage(&connections, columns).await?;
-    printing::print(client, alike.iter().filter(over_columns), &reader.ground.known, &mut texts).await?;
+    let texts = printing::print(client, &over_columns, &reader.ground.known).await?;
     reader.ground.texts.extend(texts);
     Ok(reader.stage(&connections, rest).await?.finish())
 }

@@ -13,8 +13,7 @@ select n.nspname::text, c.relname::text,
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relnamespace = any ($1)
   and (c.relkind in ('p', 'f') or c.relkind = 'r' and (c.relispartition
-       or exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)))
-order by 1, 2";
+       or exists (select from pg_inherits i where i.inhrelid = c.oid or i.inhparent = c.oid)))";
 
 const COMMENTS: &str = "\
 select d.classoid, d.objoid, d.objsubid, d.description from pg_description d where d.objoid >= 16384 or d.objoid = any ($1)";
@@ -77,7 +76,7 @@ impl Part {
 
 /// The stages, in their order.
 pub struct Stages {
-    /// What has no parent, then what stands in schemas.
+    /// What has no parent, then what stands right in schemas: other things stand below these.
     pub above: [Vec<Part>; 2],
     /// What the rest refers to.
     pub references: Vec<Part>,
@@ -97,11 +96,14 @@ impl Stages {
             let asked =
                 kind.asides().iter().enumerate().filter(|(_, query)| !for_major(query, major).trim().is_empty());
             asides.extend(asked.map(|(number, query)| Part::Aside(kind, number, query)));
-            let stage = match catalog.parent {
-                "" => &mut above[0],
-                "pg_namespace" => &mut above[1],
-                _ if kind.is_column() => &mut columns,
-                _ => &mut rest,
+            let stage = if catalog.is_root() {
+                &mut above[0]
+            } else if catalog.is_in_schema() {
+                &mut above[1]
+            } else if kind.is_column() {
+                &mut columns
+            } else {
+                &mut rest
             };
             stage.push(Part::Kind(kind, catalog));
         }
@@ -109,7 +111,7 @@ impl Stages {
         if whole {
             columns.extend([Part::Unmodelled, Part::Unread]);
         }
-        // What takes longest first.
+        // What takes long comes first.
         let references = trees.into_iter().chain(asides).chain([Part::Referenced]).collect();
         Self { above, references, columns, rest }
     }

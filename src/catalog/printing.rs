@@ -53,13 +53,13 @@ pub fn alike(kind: &'static dyn Kind, trees: &'static Trees, row: &Row) -> Resul
     Ok(Alike { kind, trees, owners, relations: row.try_get(3)?, text: row.try_get(4)?, refers: row.try_get(5)? })
 }
 
-/// Has the server print what belongs to some kinds. Errors: the server's.
+/// Has the server print all the expressions of some kinds; the texts, by kind. Errors: the server's.
 pub async fn print(
     client: &Client,
-    alike: impl Iterator<Item = &Alike>,
+    alike: &[Alike],
     known: &Known,
-    into: &mut HashMap<&'static str, Texts>,
-) -> std::result::Result<(), tokio_postgres::Error> {
+) -> std::result::Result<HashMap<&'static str, Texts>, tokio_postgres::Error> {
+    let mut all: HashMap<&'static str, Texts> = HashMap::new();
     let mut asked: HashMap<&'static str, (&'static Trees, Vec<Asked>)> = HashMap::new();
     for alike in alike {
         let of = asked.entry(alike.kind.name()).or_insert_with(|| (alike.trees, Vec::new()));
@@ -90,7 +90,7 @@ pub async fn print(
                 printed.insert((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), (text.into(), names));
             }
         }
-        let texts = into.entry(kind).or_default();
+        let texts = all.entry(kind).or_default();
         for asked in &asked {
             let of_now = printed.get(&first(asked)).filter(|(_, names)| *names == asked.names);
             let Some((text, _)) = of_now else { continue };
@@ -100,7 +100,7 @@ pub async fn print(
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// What is printed once, for the first of its owners.

@@ -26,16 +26,16 @@ type Chunk = (usize, Vec<tokio_postgres::Row>);
 #[derive(Default)]
 pub struct Reader {
     pub ground: Ground,
-    found: Found,
+    gathered: Gathered,
 }
 
 /// What rows are decoded with.
 #[derive(Default)]
 pub struct Ground {
-    pub wanted: Wanted,
-    pub major: u32,
+    wanted: Wanted,
+    major: u32,
     /// Nothing changes while it reads.
-    pub settled: bool,
+    settled: bool,
     pub within: Within,
     /// `pg_roles`, by OID.
     pub roles: HashMap<u32, String>,
@@ -61,7 +61,7 @@ struct Home {
 
 /// What came of rows.
 #[derive(Default)]
-struct Found {
+struct Gathered {
     nodes: Vec<Node>,
     /// For each node the place of its parent among them; its own at the root.
     parents: Vec<usize>,
@@ -89,6 +89,12 @@ struct Thing {
 }
 
 impl Reader {
+    /// Nothing yet. `settled`: nothing changes while it reads.
+    pub fn new(wanted: &Wanted, major: u32, settled: bool) -> Self {
+        let ground = Ground { wanted: wanted.clone(), major, settled, ..Ground::default() };
+        Self { ground, ..Self::default() }
+    }
+
     /// Reads parts that depend on earlier stages alone, while the server goes on.
     pub async fn stage(
         mut self,
@@ -98,15 +104,15 @@ impl Reader {
         let queries: Vec<String> =
             parts.iter().map(|part| part.query(self.ground.major, self.ground.settled)).collect();
         let within = std::mem::take(&mut self.ground.within);
-        let shared = Arc::new((self.ground, Mutex::new(self.found), parts));
+        let shared = Arc::new((self.ground, Mutex::new(self.gathered), parts));
         let (sender, receiver) = sync_channel::<Chunk>(WAITING);
         let receiver = Arc::new(Mutex::new(receiver));
         let decoders: Vec<_> = (0..DECODERS)
             .map(|_| {
                 let (shared, receiver) = (shared.clone(), receiver.clone());
                 tokio::task::spawn_blocking(move || {
-                    let (ground, found, parts) = &*shared;
-                    ground.decode(parts, &receiver, found)
+                    let (ground, gathered, parts) = &*shared;
+                    ground.decode(parts, &receiver, gathered)
                 })
             })
             .collect();
@@ -118,29 +124,30 @@ impl Reader {
             // What is dropped meanwhile prints as NULL.
             decoder.await.map_err(|e| Error::new(format!("reading stopped: {e}")))?.map_err(Failure::Vanished)?;
         }
-        let (mut ground, found, _) = Arc::into_inner(shared).ok_or_else(|| Error::new("reading goes on".to_owned()))?;
-        let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut ground, gathered, _) =
+            Arc::into_inner(shared).ok_or_else(|| Error::new("reading goes on".to_owned()))?;
+        let mut gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
         ground.within = within;
-        ground.within.tables.append(&mut found.tables);
-        ground.homes.extend(std::mem::take(&mut found.homes));
-        ground.known.add(std::mem::take(&mut found.known));
-        for (kind, asides) in std::mem::take(&mut found.asides) {
+        ground.within.tables.append(&mut gathered.tables);
+        ground.homes.extend(std::mem::take(&mut gathered.homes));
+        ground.known.add(std::mem::take(&mut gathered.known));
+        for (kind, asides) in std::mem::take(&mut gathered.asides) {
             ground.asides.entry(kind).or_default().extend(asides);
         }
-        Ok(Self { ground, found })
+        Ok(Self { ground, gathered })
     }
 
     /// The expressions that are not printed yet.
     pub fn take_alike(&mut self) -> Vec<Alike> {
-        std::mem::take(&mut self.found.alike)
+        std::mem::take(&mut self.gathered.alike)
     }
 
     /// All that was read.
     pub fn finish(mut self) -> Loaded {
         let comments = self.comments();
-        let Self { ground, found } = self;
+        let Self { ground, gathered } = self;
         let Ground { members, known, texts, asides, .. } = ground;
-        let Found { nodes, parents, ids, mut foreign_grants, mut unmodelled, mut unread, .. } = found;
+        let Gathered { nodes, parents, ids, mut foreign_grants, mut unmodelled, mut unread, .. } = gathered;
         // Nobody waits for that.
         tokio::task::spawn_blocking(move || drop((known, texts, asides)));
         let mut model = Model::of_tree(nodes, &parents);
@@ -158,10 +165,10 @@ impl Reader {
         let classes = ours.filter_map(|kind| Some(kind.catalog()?.class));
         let classes: HashMap<u32, &str> =
             classes.filter_map(|class| Some((*self.ground.classes.get(class)?, class))).collect();
-        let texts = std::mem::take(&mut self.found.comments).into_iter();
+        let texts = std::mem::take(&mut self.gathered.comments).into_iter();
         let mut texts: HashMap<Id, String> =
             texts.filter_map(|((class, oid, sub), text)| Some(((*classes.get(&class)?, oid, sub), text))).collect();
-        let found = self.found.ids.iter().filter_map(|(id, address)| {
+        let found = self.gathered.ids.iter().filter_map(|(id, address)| {
             let text = texts.remove(id)?;
             let own = kinds::kind_of(address).facets().contains(&Facet::Comment);
             // What initdb says of `public` is nobody's comment.
@@ -174,14 +181,14 @@ impl Reader {
 
 impl Ground {
     /// Decodes what comes until nothing more comes. Errors: what something refers to is gone.
-    fn decode(&self, parts: &[Part], chunks: &Mutex<Receiver<Chunk>>, found: &Mutex<Found>) -> Result<()> {
+    fn decode(&self, parts: &[Part], chunks: &Mutex<Receiver<Chunk>>, gathered: &Mutex<Gathered>) -> Result<()> {
         let mut usual = FxHashMap::default();
         loop {
             let next = lock(chunks).recv();
             let Ok((which, rows)) = next else { return Ok(()) };
             let Part::Kind(kind, catalog) = &parts[which] else {
-                let mut found = lock(found);
-                rows.into_iter().try_for_each(|row| found.other(&parts[which], row, self.settled))?;
+                let mut gathered = lock(gathered);
+                rows.into_iter().try_for_each(|row| gathered.other(&parts[which], row, self.settled))?;
                 continue;
             };
             let of_columns = rows.iter().filter(|_| kind.is_column());
@@ -190,11 +197,11 @@ impl Ground {
             let things = rows.iter().filter_map(|row| self.thing(*kind, catalog, row, &mut usual).transpose());
             let things: Vec<Thing> = things.collect::<Result<_>>()?;
             drop(rows);
-            let mut found = lock(found);
+            let mut gathered = lock(gathered);
             columns.into_iter().for_each(|((relation, number), column)| {
-                found.known.add_column(relation, number, column);
+                gathered.known.add_column(relation, number, column);
             });
-            things.into_iter().for_each(|thing| found.add(thing, catalog));
+            things.into_iter().for_each(|thing| gathered.add(thing, catalog));
         }
     }
 
@@ -211,8 +218,8 @@ impl Ground {
         if sub == 0 && self.members.contains_key(&(class, oid)) {
             return Ok(None);
         }
-        let home = if catalog.parent.is_empty() { None } else { self.homes.get(&(catalog.parent, parent_oid)) };
-        if home.is_none() && !catalog.parent.is_empty() {
+        let home = self.homes.get(&(catalog.parent, parent_oid));
+        if home.is_none() && !catalog.is_root() {
             return Ok(None);
         }
         let parent = home.map(|home| &home.address);
@@ -259,7 +266,7 @@ impl Ground {
     }
 }
 
-impl Found {
+impl Gathered {
     fn add(&mut self, thing: Thing, catalog: &Catalog) {
         let Thing { id, node, foreign_grants, above, holds_rows } = thing;
         let (at, address) = (self.nodes.len(), node.address.clone());
@@ -267,7 +274,7 @@ impl Found {
         if holds_rows {
             self.tables.push(id.1);
         }
-        if matches!(catalog.parent, "" | "pg_namespace") {
+        if catalog.is_root() || catalog.is_in_schema() {
             self.homes.insert((id.0, id.1), Home { address: address.clone(), owner: node.owner.clone(), at });
         }
         self.ids.push((id, address));

@@ -2,14 +2,16 @@ with owned as (
   select oid, nspname from pg_namespace where oid = any ($1)
 ), relations as materialized (
   -- Those that have anything of what follows, found in one go.
-  select c.oid, c.relkind, c.relispartition, c.relacl, c.relowner, c.reltablespace, c.reloftype from pg_class c
-  where c.relnamespace = any ($1)
-    and (c.relkind not in ('r', 'i') or c.relispartition or c.reltablespace <> 0 or c.reloftype <> 0
-         or c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits))
+  select * from (
+    select c.oid, c.relkind, c.relispartition, c.relacl, c.relowner, c.reltablespace, c.reloftype,
+           c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits) as inherits
+    from pg_class c
+    where c.relnamespace = any ($1)
+  ) c
+  where c.relkind not in ('r', 'i') or c.relispartition or c.reltablespace <> 0 or c.reloftype <> 0 or c.inherits
 ), things (class, oid) as (
   select 'pg_class'::regclass, c.oid from relations c
-    where c.relkind in ('p', 'f', 'c') or c.relkind = 'r' and c.relispartition
-       or c.relkind = 'r' and c.oid in (select inhrelid from pg_inherits union all select inhparent from pg_inherits)
+    where c.relkind in ('p', 'f', 'c') or c.relkind = 'r' and (c.relispartition or c.inherits)
   union all
   select 'pg_type'::regclass, t.oid from pg_type t
     where t.typnamespace in (select oid from owned)

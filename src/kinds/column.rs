@@ -171,19 +171,21 @@ impl Kind for Column {
         let expression = row.expression("default", at + 3)?;
         let mut spec = ColumnSpec { ty: row.try_get(at + 1)?, not_null: row.try_get(at + 2)?, ..ColumnSpec::default() };
         let rare: Option<Vec<&str>> = row.try_get(at + 4)?;
-        let rare = rare.unwrap_or_default();
-        let said = |n: usize| rare.get(n).copied().filter(|text| !text.is_empty());
-        match (expression, said(0)) {
+        let mut rare = rare.into_iter().flatten().map(|text| (!text.is_empty()).then_some(text));
+        let mut next = || rare.next().flatten();
+        let (generated, collation, storage, compression, statistics, identity) =
+            (next(), next(), next(), next(), next(), next());
+        match (expression, generated) {
             (Some(expression), Some(kind)) => {
                 spec.generated = Some(Generated { expression, is_virtual: kind == "v" });
             }
             (expression, _) => spec.default = expression,
         }
-        spec.collation = said(1).map(str::to_owned);
-        spec.storage = said(2).map(str::to_owned);
-        spec.compression = said(3).map(str::to_owned);
-        spec.statistics = said(4).and_then(|target| target.parse().ok());
-        if let Some(when) = said(5) {
+        spec.collation = collation.map(str::to_owned);
+        spec.storage = storage.map(str::to_owned);
+        spec.compression = compression.map(str::to_owned);
+        spec.statistics = statistics.and_then(|target| target.parse().ok());
+        if let Some(when) = identity {
             let options = row.aside(IDENTITY, order)?.map(|aside| aside.try_get(2)).transpose()?;
             spec.identity = Some(Identity::read(when, options, table, &column));
         }

@@ -80,6 +80,16 @@ impl Catalog {
     /// Index of the first column that is the kind's own. In a query of columns these begin with the name, the OID of the
     /// base type and that of the collation.
     pub const FIRST: usize = 5;
+
+    /// Whether it has no parent.
+    pub fn is_root(&self) -> bool {
+        self.parent.is_empty()
+    }
+
+    /// Whether it stands right in a schema.
+    pub fn is_in_schema(&self) -> bool {
+        self.parent == "pg_namespace"
+    }
 }
 
 /// Expressions that the server keeps as trees (`pg_node_tree`).
