@@ -28,21 +28,6 @@ join pg_class r on r.oid = k.confrelid
 join pg_namespace n on n.oid = r.relnamespace
 left join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and r.oid <> all ($2)";
 
-/// What few columns of relations have that only indexes model: parameters of operator classes, statistics targets.
-const OPTIONS: &str = "\
-select a.attrelid, a.attnum::text, c.relkind = 'i', a.attoptions,
-       case when c.relkind in ('r', 'm') and a.attoptions is not null
-            then format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname)
-            when c.relkind = 'i' and coalesce(a.attstattarget, -1) >= 0
-            then format('statistics target of index %s', c.oid::regclass) end
-from (
-  select attrelid, attnum, attname, attoptions, attstattarget from pg_attribute
-  where (attoptions is not null or coalesce(attstattarget, -1) >= 0) and attnum > 0 and not attisdropped
-  offset 0
-) a
-join pg_class c on c.oid = a.attrelid
-where c.relnamespace = any ($1)";
-
 /// What one query gives.
 pub enum Part {
     /// The things of a kind.
@@ -52,7 +37,6 @@ pub enum Part {
     /// The query of that number among a kind's asides.
     Aside(&'static dyn Kind, usize, &'static str),
     Referenced,
-    Options,
     Comments,
     Unmodelled,
     Unread,
@@ -66,7 +50,6 @@ impl Part {
             Self::Trees(_, trees) => printing::query(trees, settled),
             Self::Aside(_, _, query) => for_major(query, major),
             Self::Referenced => REFERENCED.to_owned(),
-            Self::Options => OPTIONS.to_owned(),
             Self::Comments => COMMENTS.to_owned(),
             Self::Unmodelled => include_str!("unmodelled.sql").to_owned(),
             Self::Unread => UNREAD.to_owned(),
@@ -107,7 +90,7 @@ impl Stages {
             };
             stage.push(Part::Kind(kind, catalog));
         }
-        columns.extend([Part::Options, Part::Comments]);
+        columns.push(Part::Comments);
         if whole {
             columns.extend([Part::Unmodelled, Part::Unread]);
         }

@@ -83,6 +83,7 @@ struct Thing {
     id: Id,
     node: Node,
     foreign_grants: Vec<ForeignGrant>,
+    unmodelled: Vec<String>,
     /// The place of its parent.
     above: Option<usize>,
     holds_rows: bool,
@@ -188,7 +189,7 @@ impl Ground {
             let Ok((which, rows)) = next else { return Ok(()) };
             let Part::Kind(kind, catalog) = &parts[which] else {
                 let mut gathered = lock(gathered);
-                rows.into_iter().try_for_each(|row| gathered.other(&parts[which], row, self.settled))?;
+                rows.into_iter().try_for_each(|row| gathered.other(&parts[which], row))?;
                 continue;
             };
             let of_columns = rows.iter().filter(|_| kind.is_column());
@@ -261,16 +262,19 @@ impl Ground {
             node.grants.clone_from(usual);
         }
         node.owner = owner.filter(|_| kind.facets().contains(&Facet::Owner));
+        // As with all that no kind models, it is known of settled states alone.
+        let unmodelled = if self.settled { found.unmodelled } else { Vec::new() };
         let (id, above) = ((catalog.class, oid, sub), home.map(|home| home.at));
-        Ok(Some(Thing { id, node, foreign_grants, above, holds_rows: kind.holds_rows() }))
+        Ok(Some(Thing { id, node, foreign_grants, unmodelled, above, holds_rows: kind.holds_rows() }))
     }
 }
 
 impl Gathered {
     fn add(&mut self, thing: Thing, catalog: &Catalog) {
-        let Thing { id, node, foreign_grants, above, holds_rows } = thing;
+        let Thing { id, node, foreign_grants, unmodelled, above, holds_rows } = thing;
         let (at, address) = (self.nodes.len(), node.address.clone());
         self.foreign_grants.extend(foreign_grants.into_iter().map(|grant| (address.clone(), grant)));
+        self.unmodelled.extend(unmodelled.into_iter().map(|what| Unmodelled { what }));
         if holds_rows {
             self.tables.push(id.1);
         }
@@ -283,7 +287,7 @@ impl Gathered {
     }
 
     /// A row that is no thing's.
-    fn other(&mut self, part: &Part, row: tokio_postgres::Row, settled: bool) -> Result<()> {
+    fn other(&mut self, part: &Part, row: tokio_postgres::Row) -> Result<()> {
         match part {
             Part::Kind(..) => {}
             Part::Trees(kind, trees) => self.alike.push(printing::alike(*kind, trees, &row)?),
@@ -296,16 +300,6 @@ impl Gathered {
                 if let Some(((relation, number), column)) = column(&row, Catalog::FIRST)? {
                     self.known.add_column(relation, number, column);
                 }
-            }
-            Part::Options => {
-                let (number, of_index): (&str, bool) = (row.try_get(1)?, row.try_get(2)?);
-                if let (true, Some(options)) = (of_index, row.try_get::<_, Option<Vec<&str>>>(3)?) {
-                    let parameters = self.known.parameters.entry(row.try_get(0)?).or_default();
-                    parameters.extend(options.into_iter().map(|option| format!("{number} {option}")));
-                    parameters.sort();
-                }
-                let what: Option<String> = row.try_get(4)?;
-                self.unmodelled.extend(what.filter(|_| settled).map(|what| Unmodelled { what }));
             }
             Part::Comments => {
                 self.comments.push(((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?), row.try_get(3)?));

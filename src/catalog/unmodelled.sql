@@ -81,16 +81,24 @@ select format('type %s of table %s', c.reloftype::regtype, c.oid::regclass)
 from relations c
 where c.relkind = 'r' and c.reloftype <> 0
 union all
+select format('options %s of column %s.%s', a.attoptions, c.oid::regclass, a.attname)
+from relations c
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relkind = 'm' and a.attoptions is not null
+union all
+-- Only expressions have any.
+select format('statistics target of index %s', c.oid::regclass)
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+join pg_attribute a on a.attrelid = i.indexrelid and a.attnum > 0 and coalesce(a.attstattarget, -1) >= 0
+where i.indexprs is not null and c.relnamespace in (select oid from owned) and c.relkind = 'i'
+union all
 select format('settings of column %s.%s', c.oid::regclass, a.attname)
 from relations c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
 where c.relkind = 'm'
   and (coalesce(a.attstattarget, -1) >= 0 or a.attstorage <> t.typstorage or a.attcompression <> '')
-union all
-select format('%s, which is not inherited', pg_describe_object('pg_constraint'::regclass, k.oid, 0))
-from pg_constraint k
-where k.connamespace in (select oid from owned) and k.contype = 'n' and k.connoinherit
 union all
 -- Keys that are tested late; foreign keys are modelled.
 select format('triggers of %s that do not fire', pg_describe_object('pg_constraint'::regclass, k.oid, 0))

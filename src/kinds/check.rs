@@ -137,7 +137,7 @@ impl Kind for Check {
             not_valid: not_valid && !not_enforced,
             not_enforced,
         };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

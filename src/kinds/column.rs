@@ -60,6 +60,57 @@ pub struct Generated {
     pub is_virtual: bool,
 }
 
+/// What few columns have, together in one array of their row; None where it is empty.
+#[derive(Default)]
+struct Rare<'a> {
+    generated: Option<&'a str>,
+    collation: Option<&'a str>,
+    storage: Option<&'a str>,
+    compression: Option<&'a str>,
+    statistics: Option<&'a str>,
+    identity: Option<&'a str>,
+    options: Option<&'a str>,
+}
+
+impl<'a> Rare<'a> {
+    fn of(row: &'a Row) -> Result<Self> {
+        let Some(texts): Option<Vec<&str>> = row.row.try_get(Catalog::FIRST + 6)? else { return Ok(Self::default()) };
+        let mut texts = texts.into_iter().map(|text| (!text.is_empty()).then_some(text));
+        let mut next = || texts.next().flatten();
+        Ok(Self {
+            generated: next(),
+            collation: next(),
+            storage: next(),
+            compression: next(),
+            statistics: next(),
+            identity: next(),
+            options: next(),
+        })
+    }
+}
+
+/// A column's NOT NULL, which is a constraint from 18 on.
+struct NotNull<'a> {
+    name: &'a str,
+    not_valid: bool,
+    no_inherit: bool,
+}
+
+impl<'a> NotNull<'a> {
+    fn of(row: &'a Row) -> Result<Option<Self>> {
+        let Some(constraints) = row.aside(NOT_NULL, 0)? else { return Ok(None) };
+        let (numbers, names): (Vec<i16>, Vec<&str>) = (constraints.try_get(2)?, constraints.try_get(3)?);
+        let (not_valid, no_inherit): (Vec<bool>, Vec<bool>) = (constraints.try_get(4)?, constraints.try_get(5)?);
+        let number: i32 = row.try_get(2)?;
+        let Some(at) = numbers.iter().position(|of| i32::from(*of) == number) else { return Ok(None) };
+        Ok(names.get(at).zip(not_valid.get(at)).zip(no_inherit.get(at)).map(|((name, not_valid), no_inherit)| Self {
+            name,
+            not_valid: *not_valid,
+            no_inherit: *no_inherit,
+        }))
+    }
+}
+
 impl ColumnSpec {
     /// What follows the name in CREATE TABLE and ADD COLUMN.
     fn definition(&self, with_not_null: bool) -> String {
@@ -170,35 +221,36 @@ impl Kind for Column {
         let table = parent.map_or("", Address::name);
         let expression = row.expression("default", at + 3)?;
         let mut spec = ColumnSpec { ty: row.try_get(at + 1)?, not_null: row.try_get(at + 2)?, ..ColumnSpec::default() };
-        let rare: Option<Vec<&str>> = row.try_get(at + 4)?;
-        let mut rare = rare.into_iter().flatten().map(|text| (!text.is_empty()).then_some(text));
-        let mut next = || rare.next().flatten();
-        let (generated, collation, storage, compression, statistics, identity) =
-            (next(), next(), next(), next(), next(), next());
-        match (expression, generated) {
+        let rare = Rare::of(row)?;
+        match (expression, rare.generated) {
             (Some(expression), Some(kind)) => {
                 spec.generated = Some(Generated { expression, is_virtual: kind == "v" });
             }
             (expression, _) => spec.default = expression,
         }
-        spec.collation = collation.map(str::to_owned);
-        spec.storage = storage.map(str::to_owned);
-        spec.compression = compression.map(str::to_owned);
-        spec.statistics = statistics.and_then(|target| target.parse().ok());
-        if let Some(when) = identity {
+        spec.collation = rare.collation.map(str::to_owned);
+        spec.storage = rare.storage.map(str::to_owned);
+        spec.compression = rare.compression.map(str::to_owned);
+        spec.statistics = rare.statistics.and_then(|target| target.parse().ok());
+        if let Some(when) = rare.identity {
             let options = row.aside(IDENTITY, order)?.map(|aside| aside.try_get(2)).transpose()?;
             spec.identity = Some(Identity::read(when, options, table, &column));
         }
-        if let Some(constraints) = row.aside(NOT_NULL, 0)?.filter(|_| spec.not_null) {
-            let (numbers, names): (Vec<i16>, Vec<&str>) = (constraints.try_get(2)?, constraints.try_get(3)?);
-            let not_valid: Vec<bool> = constraints.try_get(4)?;
-            if let Some(place) = numbers.iter().position(|number| i32::from(*number) == order) {
-                let name = names.get(place).filter(|name| !name::is_derived(name, table, &column, "not_null"));
-                spec.not_null_name = name.map(|name| (*name).to_owned());
-                spec.not_null_not_valid = not_valid.get(place).copied().unwrap_or_default();
+        let mut unmodelled = Vec::new();
+        let on = || parent.map(relation).unwrap_or_default();
+        if let Some(constraint) = NotNull::of(row)?.filter(|_| spec.not_null) {
+            let NotNull { name, not_valid, no_inherit } = constraint;
+            spec.not_null_name = (!name::is_derived(name, table, &column, "not_null")).then(|| name.to_owned());
+            spec.not_null_not_valid = not_valid;
+            if no_inherit {
+                unmodelled.push(format!("constraint {name} on table {}, which is not inherited", on()));
             }
         }
-        Ok(Found { name: column, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
+        if let Some(options) = rare.options {
+            unmodelled.push(format!("options {options} of column {}.{column}", on()));
+        }
+        let order = order.try_into().unwrap_or(0);
+        Ok(Found { order, unmodelled, ..Found::of(column, &spec) })
     }
 
     fn phrase(&self, node: &Node) -> String {

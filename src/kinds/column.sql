@@ -7,7 +7,7 @@ select a.attrelid, a.attrelid, a.attnum::int4, null::oid, a.attacl::text,
        a.atthasdef,
        -- What few columns have, together: each value of each row costs.
        case when a.attgenerated <> '' or a.attidentity <> '' or a.attcompression <> '' or a.attstorage <> t.typstorage
-                 or a.attcollation <> t.typcollation or a.attstattarget <> -1
+                 or a.attcollation <> t.typcollation or a.attstattarget <> -1 or a.attoptions is not null
             then array[
               a.attgenerated::text,
               case when a.attcollation <> t.typcollation and a.attcollation <> 0
@@ -19,7 +19,8 @@ select a.attrelid, a.attrelid, a.attnum::int4, null::oid, a.attacl::text,
                    else '' end,
               case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' else '' end,
               case when a.attstattarget <> -1 then a.attstattarget::text else '' end,
-              a.attidentity::text
+              a.attidentity::text,
+              coalesce(a.attoptions::text, '')
             ] end
 from pg_attribute a
 join pg_type t on t.oid = a.atttypid

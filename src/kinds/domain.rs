@@ -374,7 +374,7 @@ impl Kind for Domain {
             collation: row.try_get(at + 5)?,
             checks: names.into_iter().zip(checks).collect(),
         };
-        Ok(Found { name, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(name, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

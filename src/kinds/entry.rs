@@ -72,8 +72,6 @@ pub struct Known {
     operator_classes: FxHashMap<u32, OperatorClass>,
     /// By access method and type: the class that is the default for just this type.
     defaults: FxHashMap<(u32, u32), u32>,
-    /// Parameters of operator classes, each `number name=value`, sorted, by the OID of the index.
-    pub parameters: FxHashMap<u32, Vec<String>>,
     /// Schema and name of relations that foreign keys refer to, by OID.
     pub referenced: FxHashMap<u32, (String, String)>,
     /// `pg_collation`, by OID, qualified.
@@ -116,11 +114,10 @@ impl Known {
 
     /// Takes in what another one knows.
     pub fn add(&mut self, other: Self) {
-        let Self { columns, operator_classes, defaults, parameters, referenced, collations } = other;
+        let Self { columns, operator_classes, defaults, referenced, collations } = other;
         self.columns.extend(columns);
         self.operator_classes.extend(operator_classes);
         self.defaults.extend(defaults);
-        self.parameters.extend(parameters);
         self.referenced.extend(referenced);
         self.collations.extend(collations);
     }

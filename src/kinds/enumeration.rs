@@ -240,7 +240,7 @@ impl Kind for Enum {
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = EnumSpec { values: row.try_get(at + 1)? };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

@@ -77,7 +77,7 @@ impl Kind for Exclusion {
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = ExclusionSpec { exclude: row.try_get(at + 1)? };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

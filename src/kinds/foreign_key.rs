@@ -250,7 +250,7 @@ impl Kind for ForeignKey {
             period: row.try_get(at + 12)?,
             disabled: row.try_get(at + 13)?,
         };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {

@@ -140,19 +140,19 @@ impl Kind for Index {
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let (keys, include) = element::read(row, at + 3)?;
-        let with: Option<Vec<String>> = row.try_get(at + 9)?;
+        let with: Option<Vec<String>> = row.try_get(at + 10)?;
         let mut spec = IndexSpec {
             method: row.try_get(at + 1)?,
             unique: row.try_get(at + 2)?,
             keys,
             include,
             with: with.unwrap_or_default(),
-            predicate: row.try_get(at + 10)?,
-            nulls_not_distinct: row.try_get(at + 11)?,
-            invalid: row.try_get(at + 12)?,
+            predicate: row.try_get(at + 11)?,
+            nulls_not_distinct: row.try_get(at + 12)?,
+            invalid: row.try_get(at + 13)?,
         };
         spec.with.sort();
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn declarable(&self, node: &Node) -> Option<(Spec, &'static str)> {

@@ -106,7 +106,7 @@ impl KeySpec {
             with: with.unwrap_or_default(),
         };
         spec.with.sort();
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     /// What follows the constraint's name; `words` are PRIMARY KEY or UNIQUE.

@@ -106,7 +106,7 @@ impl Kind for MaterializedView {
             method: row.try_get(at + 5)?,
         };
         spec.with.sort();
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn state(&self, row: &Row) -> Result<Option<Hints>> {

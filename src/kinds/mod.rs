@@ -57,6 +57,15 @@ pub struct Found {
     pub name: String,
     pub spec: Spec,
     pub order: u32,
+    /// What no declaration can say, in PostgreSQL's words: reported, never touched.
+    pub unmodelled: Vec<String>,
+}
+
+impl Found {
+    /// With a spec of the kind's own type, at no position, and nothing that cannot be declared.
+    pub fn of<T: serde::Serialize>(name: String, spec: &T) -> Self {
+        Self { name, spec: Spec::of(spec), order: 0, unmodelled: Vec::new() }
+    }
 }
 
 /// How a kind is read from the catalog.

@@ -140,7 +140,7 @@ impl Kind for Policy {
             using: row.expression("using", at + 4)?,
             check: row.expression("check", at + 5)?,
         };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

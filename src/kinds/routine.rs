@@ -100,7 +100,7 @@ pub fn read(row: &Row) -> Result<Found> {
         set: set.unwrap_or_default(),
     };
     spec.set.sort();
-    Ok(Found { name: format!("{}({types})", Ident(name)), spec: Spec::of(&spec), order: 0 })
+    Ok(Found::of(format!("{}({types})", Ident(name)), &spec))
 }
 
 /// `FUNCTION app.f(integer)`. Of procedures, the mode is said: without it `p(integer)` may also mean one

@@ -64,7 +64,7 @@ impl Kind for RowSecurity {
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
         let at = Catalog::FIRST;
         let spec = RowSecuritySpec { enabled: row.try_get(at)?, forced: row.try_get(at + 1)? };
-        Ok(Found { name: String::new(), spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(String::new(), &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

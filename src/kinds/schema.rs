@@ -44,7 +44,7 @@ impl Kind for Schema {
     }
 
     fn read(&self, row: &Row, _parent: Option<&Address>) -> Result<Found> {
-        Ok(Found { name: row.try_get(Catalog::FIRST)?, spec: Spec::of(&SchemaSpec {}), order: 0 })
+        Ok(Found::of(row.try_get(Catalog::FIRST)?, &SchemaSpec {}))
     }
 
     fn phrase(&self, node: &Node) -> String {

@@ -387,7 +387,7 @@ impl Kind for Sequence {
         };
         let spec =
             SequenceSpec { ty: (ty != TYPES[0]).then_some(ty), options, unlogged: row.try_get(at + 8)?, owned_by };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

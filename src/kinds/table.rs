@@ -97,7 +97,7 @@ impl Kind for Table {
             method: row.try_get(at + 4)?,
         };
         spec.with.sort();
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

@@ -364,7 +364,7 @@ impl Kind for Trigger {
             from: row.try_get(at + 6)?,
             enabled: enabled.into(),
         };
-        Ok(Found { name, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(name, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

@@ -146,7 +146,7 @@ impl Kind for View {
             security_invoker: flag("security_invoker"),
             check_option: value("check_option").map(str::to_lowercase),
         };
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: 0 })
+        Ok(Found::of(row.try_get(at)?, &spec))
     }
 
     fn phrase(&self, node: &Node) -> String {

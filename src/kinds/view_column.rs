@@ -92,7 +92,7 @@ impl Kind for ViewColumn {
         let at = Catalog::FIRST;
         let spec = ViewColumnSpec { default: row.try_get(at + 3)? };
         let order: i32 = row.try_get(2)?;
-        Ok(Found { name: row.try_get(at)?, spec: Spec::of(&spec), order: order.try_into().unwrap_or(0) })
+        Ok(Found { order: order.try_into().unwrap_or(0), ..Found::of(row.try_get(at)?, &spec) })
     }
 
     fn phrase(&self, node: &Node) -> String {

@@ -11,7 +11,7 @@ const DESC: i16 = 1;
 const NULLS_FIRST: i16 = 2;
 
 /// The keys as SQL and the names of the included columns. At `at` stand `indkey`, `indnkeyatts`, `indclass`,
-/// `indcollation`, `indoption` and the expressions in their order.
+/// `indcollation`, `indoption`, the expressions in their order, and parameters of operator classes.
 pub fn read(row: &Row, at: usize) -> Result<(Vec<String>, Vec<String>)> {
     let relation: u32 = row.try_get(Catalog::PARENT)?;
     let numbers: Vec<i16> = row.try_get(at)?;
@@ -20,9 +20,8 @@ pub fn read(row: &Row, at: usize) -> Result<(Vec<String>, Vec<String>)> {
     let (classes, collations): (Vec<u32>, Vec<u32>) = (row.try_get(at + 2)?, row.try_get(at + 3)?);
     let options: Vec<i16> = row.try_get(at + 4)?;
     let expressions: Option<Vec<String>> = row.try_get(at + 5)?;
-    let mut expressions = expressions.unwrap_or_default().into_iter();
-    let index: u32 = row.try_get(0)?;
-    let parameters = row.known.parameters.get(&index).map_or(&[][..], Vec::as_slice);
+    let parameters: Option<Vec<String>> = row.try_get(at + 6)?;
+    let (mut expressions, parameters) = (expressions.unwrap_or_default().into_iter(), parameters.unwrap_or_default());
     let mut texts = Vec::with_capacity(keys);
     for (n, number) in numbers[..keys].iter().enumerate() {
         let column = if *number == 0 { None } else { Some(row.known.column(relation, *number)?) };
@@ -36,7 +35,7 @@ pub fn read(row: &Row, at: usize) -> Result<(Vec<String>, Vec<String>)> {
             text.push_str(&format!(" COLLATE {name}"));
         }
         let class = row.known.operator_class(classes.get(n).copied().unwrap_or_default())?;
-        let with = parameters_of(parameters, n + 1);
+        let with = parameters_of(&parameters, n + 1);
         if !with.is_empty() {
             text.push_str(&format!(" {}({})", class.name, with.join(", ")));
         } else if column.map_or(!class.default, |column| !row.known.is_taken(class, column.base)) {
