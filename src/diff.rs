@@ -21,28 +21,67 @@ impl<'a> Delta<'a> {
     }
 }
 
+/// Nodes from which on a second thread is worth what it costs.
+const MANY: usize = 20_000;
+
 /// All differences, sorted by address.
 pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
-    let mut comparison = Comparison::default();
-    pairs(actual, desired).filter_map(|(old, new)| comparison.delta(old, new)).collect()
+    let deltas = in_parts(actual, desired, |pairs| {
+        let mut comparison = Comparison::default();
+        pairs.filter_map(|(old, new)| comparison.delta(old, new)).collect::<Vec<_>>()
+    });
+    deltas.concat()
 }
 
-/// The nodes of both by their addresses, sorted: at least one of each two is there.
-pub fn pairs<'a>(actual: &'a Model, desired: &'a Model) -> impl Iterator<Item = (Option<&'a Node>, Option<&'a Node>)> {
-    let (mut old, mut new) = (actual.nodes().iter().peekable(), desired.nodes().iter().peekable());
-    std::iter::from_fn(move || {
-        let order = match (old.peek(), new.peek()) {
+/// Goes through two models in one go, or where there is much in two halves, each on a thread of its own. What comes of
+/// the parts is in their order.
+pub fn in_parts<'a, T: Send>(actual: &'a Model, desired: &'a Model, compare: impl Fn(Pairs<'a>) -> T + Sync) -> Vec<T> {
+    let whole = Pairs::of(actual, desired);
+    let Some(middle) = desired.nodes().get(desired.nodes().len() / 2).filter(|_| desired.nodes().len() >= MANY) else {
+        return vec![compare(whole)];
+    };
+    let split = |nodes: &'a [Node]| nodes.split_at(nodes.partition_point(|node| node.address < middle.address));
+    let ((old, later_old), (new, later_new)) = (split(whole.old), split(whole.new));
+    std::thread::scope(|scope| {
+        let later = scope.spawn(|| compare(Pairs { old: later_old, new: later_new }));
+        let first = compare(Pairs { old, new });
+        vec![first, later.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+    })
+}
+
+/// The nodes of two models by their addresses, sorted: at least one of each two is there.
+pub struct Pairs<'a> {
+    old: &'a [Node],
+    new: &'a [Node],
+}
+
+impl<'a> Pairs<'a> {
+    pub fn of(actual: &'a Model, desired: &'a Model) -> Self {
+        Self { old: actual.nodes(), new: desired.nodes() }
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Option<&'a Node>, Option<&'a Node>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let order = match (self.old.first(), self.new.first()) {
             (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) => a.address.cmp(&b.address),
         };
+        let take = |from: &mut &'a [Node]| {
+            let (first, rest) = from.split_first()?;
+            *from = rest;
+            Some(first)
+        };
         Some(match order {
-            Ordering::Less => (old.next(), None),
-            Ordering::Greater => (None, new.next()),
-            Ordering::Equal => (old.next(), new.next()),
+            Ordering::Less => (take(&mut self.old), None),
+            Ordering::Greater => (None, take(&mut self.new)),
+            Ordering::Equal => (take(&mut self.old), take(&mut self.new)),
         })
-    })
+    }
 }
 
 /// One comparison after another: where a template stamped many things, most are alike the ones before.
@@ -101,8 +140,22 @@ pub fn same(live: &Value, desired: &Value, prints: &[(String, String)]) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::diff;
+    use super::{diff, MANY};
     use crate::model::{Address, Model, Node, Spec};
+
+    #[test]
+    fn halves_are_the_whole() {
+        let nodes = |from: usize, to: usize| {
+            let address = |n| Address::root("schema", &format!("{n:05}"));
+            Model::new((from..to).map(|n| Node::new(address(n), Spec::from_json("{}"))).collect())
+        };
+        let (actual, desired) = (nodes(1, MANY + 100), nodes(0, MANY + 98));
+        let found: Vec<String> =
+            diff(&actual, &desired).iter().filter_map(|d| d.node()).map(|n| n.address.path()).collect();
+        assert_eq!(found, ["schema 00000", "schema 20098", "schema 20099"]);
+        assert_eq!(diff(&nodes(0, MANY), &Model::default()).len(), MANY);
+        assert_eq!(diff(&Model::default(), &nodes(0, MANY)).len(), MANY);
+    }
 
     #[test]
     fn texts_of_one_meaning_are_equal() {

@@ -3,7 +3,7 @@
 
 use crate::catalog::Unread;
 use crate::decide::Undecided;
-use crate::diff::{self, Comparison, Delta};
+use crate::diff::{self, Comparison, Delta, Pairs};
 use crate::engine::Live;
 use crate::kinds::{self, facet};
 use crate::model::{Address, Grants, Model, Node, Privilege};
@@ -157,29 +157,23 @@ impl Drift {
 
     /// Compares two models, for a server of this major.
     pub fn between(actual: &Model, desired: &Model, major: u32) -> Self {
-        let mut differences: Vec<Difference> = Vec::new();
-        let mut usual = Usual { major, grants: BTreeMap::new() };
+        let (mut differences, mut things): (Vec<Difference>, Vec<Address>) = Default::default();
         let mut notes = Notes::default();
-        let mut things = Vec::new();
-        let mut comparison = Comparison::default();
-        // Once through both: they may be large.
-        for (old, new) in diff::pairs(actual, desired) {
-            let Some(address) = new.or(old).map(|n| &n.address) else { continue };
-            if address.is_thing() {
-                things.push(address.clone());
-            }
-            if let (Some(live), Some(declared)) = (old, new) {
-                notes.undeclared_grants.extend(usual.undeclared(live, declared));
-            }
-            let Some(delta) = comparison.delta(old, new) else { continue };
-            // What comes and goes with its parent is said there.
-            if kinds::kind_of(address).is_implied() && (delta.old.is_none() || delta.new.is_none()) {
-                continue;
-            }
-            let above = differences.last_mut().filter(|d| address.is_within(&d.address) && d.change != Change::Changed);
-            match above {
-                Some(above) => *above.below.entry(address.kind().to_owned()).or_default() += 1,
-                None => differences.extend(difference(&delta, actual, desired)),
+        for part in diff::in_parts(actual, desired, |pairs| Part::of(pairs, major)) {
+            things.extend(part.things);
+            notes.undeclared_grants.extend(part.undeclared_grants);
+            for delta in part.deltas {
+                let Some(address) = delta.node().map(|n| &n.address) else { continue };
+                // What comes and goes with its parent is said there.
+                if kinds::kind_of(address).is_implied() && (delta.old.is_none() || delta.new.is_none()) {
+                    continue;
+                }
+                let above =
+                    differences.last_mut().filter(|d| address.is_within(&d.address) && d.change != Change::Changed);
+                match above {
+                    Some(above) => *above.below.entry(address.kind().to_owned()).or_default() += 1,
+                    None => differences.extend(difference(&delta, actual, desired)),
+                }
             }
         }
         let undecided = Vec::new();
@@ -199,6 +193,29 @@ impl Drift {
     /// How many differ in this way.
     pub fn count(&self, change: Change) -> usize {
         self.differences.iter().filter(|d| d.change == change).count()
+    }
+}
+
+/// What a look at a part of two models shows: once through both, since they may be large.
+#[derive(Default)]
+struct Part<'a> {
+    deltas: Vec<Delta<'a>>,
+    things: Vec<Address>,
+    undeclared_grants: Vec<UndeclaredGrants>,
+}
+
+impl<'a> Part<'a> {
+    fn of(pairs: Pairs<'a>, major: u32) -> Self {
+        let (mut part, mut comparison) = (Self::default(), Comparison::default());
+        let mut usual = Usual { major, grants: BTreeMap::new() };
+        for (old, new) in pairs {
+            part.things.extend(new.or(old).map(|n| &n.address).filter(|address| address.is_thing()).cloned());
+            if let (Some(live), Some(declared)) = (old, new) {
+                part.undeclared_grants.extend(usual.undeclared(live, declared));
+            }
+            part.deltas.extend(comparison.delta(old, new));
+        }
+        part
     }
 }
 

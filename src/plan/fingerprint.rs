@@ -1,7 +1,7 @@
 //! Fingerprints: what a plan met and must find again when it is applied.
 
 use crate::catalog::Surroundings;
-use crate::diff::pairs;
+use crate::diff::Pairs;
 use crate::model::{Address, Model, Node};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +52,7 @@ pub fn changed(before: &Model, after: &Model) -> BTreeSet<String> {
     let same =
         |a: &Node, b: &Node| a.spec == b.spec && a.owner == b.owner && a.comment == b.comment && a.grants == b.grants;
     let differs = |(old, new): &(Option<&Node>, Option<&Node>)| !matches!((old, new), (Some(a), Some(b)) if same(a, b));
-    let differing = pairs(before, after).filter(differs);
+    let differing = Pairs::of(before, after).filter(differs);
     differing.filter_map(|(old, new)| Some(new.or(old)?.address.path())).collect()
 }
 
