@@ -80,7 +80,7 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings, many: Option
     let path = |_: &plan::Step| "''".to_owned();
     if let Some((whole, clones)) = many.and_then(|many| cloned(&nodes, many)) {
         if all_at_once(session, &steps(&whole)?, &path).await? {
-            return Ok((room.end(&later, settings, None).await?, clones));
+            return Ok((room.end(&nodes, &later, settings, None).await?, clones));
         }
     }
     let steps = steps(&nodes)?;
@@ -95,7 +95,7 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings, many: Option
             }
         }
     }
-    Ok((room.end(&later, settings, None).await?, Clones::default()))
+    Ok((room.end(&nodes, &later, settings, None).await?, Clones::default()))
 }
 
 pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()> {
@@ -127,7 +127,7 @@ pub async fn drafts(
         session.client.batch_execute("BEGIN").await?;
         let (failures, clones) = attempt(room, declaration, &model, many).await?;
         if failures.is_empty() && mistakes.is_empty() {
-            return Ok((room.end(&later, &declaration.settings, Some(declaration)).await?, clones));
+            return Ok((room.end(&model, &later, &declaration.settings, Some(declaration)).await?, clones));
         }
         session.client.batch_execute("ROLLBACK").await?;
         if !mistakes.note(failures, &model) {
@@ -198,32 +198,39 @@ async fn attempt(
 }
 
 /// Bytes of SQL that are sent in one go.
-const BLOCK: usize = 1 << 16;
+const BLOCK: usize = 1 << 20;
 
 /// Runs the steps without a look at each, under the names that `path` says; whether nothing was refused. Otherwise nothing
 /// of them stays.
 ///
 /// A block of statements is one statement to the server: at the end of each that took more than a few locks it goes
 /// through all locks of the transaction (LockReassignCurrentOwner), of which a large declaration has a hundred thousand.
+/// It is a loop over them, since PL/pgSQL keeps a plan for each expression that it ran, and everything that is created
+/// goes through all plans that are kept (PlanCacheRelCallback).
 async fn all_at_once(session: &Session, steps: &[plan::Step], path: &dyn Fn(&plan::Step) -> String) -> Result<bool> {
-    let mut blocks: Vec<String> = vec![String::new()];
-    let mut under = String::new();
+    let mut blocks: Vec<Vec<String>> = vec![Vec::new()];
+    let (mut size, mut under) = (0, String::new());
     for step in steps {
-        if blocks.last().is_none_or(|block| block.len() > BLOCK) {
-            blocks.push(String::new());
+        if size > BLOCK {
+            blocks.push(Vec::new());
+            size = 0;
         }
         let Some(block) = blocks.last_mut() else { continue };
         let path = path(step);
         if under != path {
-            block.push_str(&format!("EXECUTE {};\n", literal(&format!("SET LOCAL search_path = {path}"))));
+            block.push(literal(&format!("SET LOCAL search_path = {path}")));
             under = path;
         }
-        step.sql.iter().for_each(|sql| block.push_str(&format!("EXECUTE {};\n", literal(sql))));
+        block.extend(step.sql.iter().map(|sql| literal(sql)));
+        size += step.sql.iter().map(String::len).sum::<usize>();
     }
     session.client.batch_execute("SAVEPOINT all_at_once").await?;
     for block in blocks.iter().filter(|block| !block.is_empty()) {
-        let sql = format!("DO {}", literal(&format!("BEGIN\n{block}END")));
-        if let Err(error) = session.client.batch_execute(&sql).await {
+        let statements = block.join(",\n");
+        let body = format!(
+            "DECLARE statement text; BEGIN FOREACH statement IN ARRAY ARRAY[\n{statements}\n] LOOP EXECUTE statement; END LOOP; END"
+        );
+        if let Err(error) = session.client.batch_execute(&format!("DO {}", literal(&body))).await {
             if error.as_db_error().is_none() {
                 return Err(error.into());
             }

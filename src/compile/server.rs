@@ -141,7 +141,7 @@ pub fn stop_all() {
     let all: Vec<Arc<Running>> = servers().drain(..).collect();
     for running in &all {
         if let State::Up(child) = &*running.state() {
-            process::signal(child.id(), libc::SIGINT);
+            process::signal(child.id(), libc::SIGQUIT);
         }
     }
     for running in all {
@@ -251,9 +251,9 @@ fn interrupted() -> Error {
     Error::new("the start of a temporary PostgreSQL server was interrupted")
 }
 
-/// Fast shutdown; immediate after five seconds; the rest is for a server that hangs.
+/// Immediate shutdown, since its data goes with it; the rest is for a server that hangs.
 fn end(child: &mut Child) {
-    for (signal, patience) in [(libc::SIGINT, 5), (libc::SIGQUIT, 6), (libc::SIGKILL, 5)] {
+    for (signal, patience) in [(libc::SIGQUIT, 6), (libc::SIGKILL, 5)] {
         if wait(child, Duration::ZERO).is_some() {
             return;
         }

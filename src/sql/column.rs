@@ -1,6 +1,7 @@
 //! A column's line of DDL taken apart: the type, and each clause after it as its own text.
 
 use super::fragment::{Fragment, Mistake, Shape};
+use super::memo::{remembered, Memory};
 use super::parser;
 use pg_query::protobuf::ConstrType;
 use pg_query::NodeEnum;
@@ -62,6 +63,13 @@ pub struct Line {
 
 /// Takes a line apart. Errors: what does not parse or is not part of a column.
 pub fn split(text: &str) -> Result<Line, Mistake> {
+    thread_local! {
+        static LINES: Memory<String, Result<Line, Mistake>> = Memory::default();
+    }
+    remembered(&LINES, text, || take_apart(text))
+}
+
+fn take_apart(text: &str) -> Result<Line, Mistake> {
     let fragment = Fragment::new(Shape::Column, text);
     fragment.check()?;
     let (statement, start) = fragment.statement();

@@ -6,6 +6,7 @@
 //! semicolon and, where a comma would start something new, no comma outside brackets. It can then
 //! not reach out of the place it is put into.
 
+use super::memo::{remembered, Memory};
 use super::parser;
 
 /// Where in a statement a fragment stands.
@@ -133,6 +134,13 @@ impl Fragment {
 
     /// Whether it is valid SQL of its shape that stays in its place.
     pub fn check(&self) -> Result<(), Mistake> {
+        thread_local! {
+            static CHECKED: Memory<Fragment, Result<(), Mistake>> = Memory::default();
+        }
+        remembered(&CHECKED, self, || self.look())
+    }
+
+    fn look(&self) -> Result<(), Mistake> {
         if self.text.trim().is_empty() {
             return Err(Mistake { offset: 0, message: format!("empty {}", self.shape.words()) });
         }

@@ -1,16 +1,24 @@
 //! What was found out of a text, so that each text is looked at once: templates repeat names and expressions.
 
 use rustc_hash::FxHashMap;
+use std::borrow::Borrow;
 use std::cell::RefCell;
+use std::hash::Hash;
 use std::thread::LocalKey;
 
-/// The answers to one question, by text.
-pub type Memory = RefCell<FxHashMap<Box<str>, bool>>;
+/// The answers to one question, by what was asked about.
+pub type Memory<K, T> = RefCell<FxHashMap<K, T>>;
 
-/// The answer for a text, found if it is not known yet.
-pub fn remembered(memory: &'static LocalKey<Memory>, text: &str, find: impl FnOnce() -> bool) -> bool {
-    memory.with_borrow_mut(|known| match known.get(text) {
-        Some(answer) => *answer,
-        None => *known.entry(text.into()).or_insert_with(find),
+/// The answer about something, found if it is not known yet.
+pub fn remembered<Q, T>(memory: &'static LocalKey<Memory<Q::Owned, T>>, about: &Q, find: impl FnOnce() -> T) -> T
+where
+    Q: Hash + Eq + ToOwned + ?Sized,
+    Q::Owned: Hash + Eq + Borrow<Q>,
+    T: Clone,
+{
+    memory.with_borrow(|known| known.get(about).cloned()).unwrap_or_else(|| {
+        let answer = find();
+        memory.with_borrow_mut(|known| known.insert(about.to_owned(), answer.clone()));
+        answer
     })
 }

@@ -73,7 +73,7 @@ pub fn syntax(statement: &str) -> Result<(), Mistake> {
 /// allow there, such as AT TIME ZONE, which a clause behind it could begin with.
 pub fn bracketed(expression: &str) -> Cow<'_, str> {
     thread_local! {
-        static BARE: Memory = Memory::default();
+        static BARE: Memory<String, bool> = Memory::default();
     }
     // The first operand of POSITION is of the same rule, and nothing can be taken for a clause of its own there.
     let parses = || syntax(&format!("SELECT position({expression}\n IN '')")).is_ok();

@@ -24,7 +24,7 @@ impl fmt::Display for Ident<'_> {
 /// Whether a word is a keyword that may not stand for a name everywhere. Each word is scanned once.
 fn is_keyword(word: &str) -> bool {
     thread_local! {
-        static KNOWN: Memory = Memory::default();
+        static KNOWN: Memory<String, bool> = Memory::default();
     }
     remembered(&KNOWN, word, || scans_as_keyword(word))
 }

@@ -2,6 +2,7 @@
 //! scratch and to qualify the names in data statements; never to decide equality.
 
 use super::fragment::Fragment;
+use super::memo::{remembered, Memory};
 use super::parser;
 use serde_json::Value;
 
@@ -29,6 +30,13 @@ pub struct Reference {
 
 /// All names in a fragment; empty if it does not parse.
 pub fn references(fragment: &Fragment) -> Vec<Reference> {
+    thread_local! {
+        static FOUND: Memory<Fragment, Vec<Reference>> = Memory::default();
+    }
+    remembered(&FOUND, fragment, || find(fragment))
+}
+
+fn find(fragment: &Fragment) -> Vec<Reference> {
     let (statement, start) = fragment.statement();
     let Some(tree) = parser::tree(&statement) else { return Vec::new() };
     let mut found = Vec::new();
@@ -51,6 +59,13 @@ pub fn references(fragment: &Fragment) -> Vec<Reference> {
 /// The columns that stand alone in a fragment, outside of sub-selects: those of the relation that it belongs to. With
 /// the byte offset in its text, where the parser tells it.
 pub fn own_columns(fragment: &Fragment) -> Vec<(String, Option<usize>)> {
+    thread_local! {
+        static FOUND: Memory<Fragment, Vec<(String, Option<usize>)>> = Memory::default();
+    }
+    remembered(&FOUND, fragment, || find_columns(fragment))
+}
+
+fn find_columns(fragment: &Fragment) -> Vec<(String, Option<usize>)> {
     let (statement, start) = fragment.statement();
     let mut found = Vec::new();
     if let Some(tree) = parser::tree(&statement) {

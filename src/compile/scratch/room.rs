@@ -37,6 +37,10 @@ impl Deref for Room {
     }
 }
 
+/// From how many things on they are committed: to roll back, a server cuts and removes each of their files, of which a
+/// table has about eight.
+const MANY: usize = 10_000;
+
 /// What is there only after a superuser has run the statements.
 pub struct Later {
     address: Address,
@@ -48,18 +52,25 @@ pub struct Later {
 pub enum Built {
     /// It is still open: what was built goes when it is rolled back.
     Open,
-    /// It had to be committed, so that a superuser could complete it.
+    /// It was committed: a superuser had to complete it, or there is so much that a new database is made sooner than it
+    /// is rolled back.
     Committed,
 }
 
 impl Room {
-    /// Ends building: checks what a commit would check, completes what was built within limits, and leaves the names that
-    /// everything is printed under.
+    /// Ends building a model: checks what a commit would check, completes what was built within limits, and leaves the
+    /// names that everything is printed under.
     ///
     /// # Errors
     /// What the server refuses, where it was declared; without a declaration, the first refusal.
-    pub async fn end(&self, later: &[Later], settings: &Settings, declared: Option<&Declaration>) -> Result<Built> {
-        if later.is_empty() {
+    pub async fn end(
+        &self,
+        model: &Model,
+        later: &[Later],
+        settings: &Settings,
+        declared: Option<&Declaration>,
+    ) -> Result<Built> {
+        if later.is_empty() && model.nodes().len() < MANY {
             let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
             self.client.batch_execute(end).await?;
             return Ok(Built::Open);
