@@ -6,12 +6,14 @@ mod compiling;
 pub use crate::catalog::Live;
 pub use compiling::compile;
 
-use crate::catalog::{self, connect::Target, Session, Surroundings, Unmanaged, Wanted};
+use crate::catalog::{self, connect::Target, Loaded, Session, Surroundings, Unmanaged, Wanted};
 use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place};
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// What a user chose for a run.
 pub struct Choices<'a> {
@@ -38,64 +40,42 @@ pub struct Desired {
     pub deep: bool,
 }
 
-/// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale.
-pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
+/// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale. With `deep`, its
+/// nodes know what they need.
+pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<Desired> {
     match Looked::at(&choices.declaration, choices.locked, major)?.told(choices) {
-        Some(lock) => from_lock(&lock, major, true),
+        Some(lock) => from_lock(&lock, major, deep),
         None => compile(choices, &[major], false).await,
     }
 }
 
-/// The desired model and the live one, for a comparison without dependencies. The lock is read while the server prints.
-/// The transaction stays open.
-pub async fn both(choices: &Choices<'_>, session: &Session) -> Result<(Desired, Live)> {
-    let major = session.major;
-    if let Some(settings) = lock::settings(&lock::path_of(&choices.declaration)) {
-        match from_fresh_lock(choices, session, settings).await {
-            Err(Halt::Failed(error)) => return Err(error),
-            Err(Halt::Stale) => session.release().await?,
-            Ok(both) => return Ok(both),
-        }
+/// The desired model and the live one. With `deep`, with all that plans need. The transaction stays open.
+///
+/// The target is read while the lock is, or is brought up to date: by what it says is owned. Where something else proves to
+/// be, it is read again.
+pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
+    let owned = lock::settings(&lock::path_of(&choices.declaration));
+    // What is in the set ends with it.
+    let mut reading = JoinSet::new();
+    if let Some(owned) = &owned {
+        // Rows and extensions are known with the whole lock only.
+        let (session, wanted) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], owned) });
+        reading.spawn(async move { read(&session, &wanted, deep).await });
     }
-    let desired = desired(choices, major).await?;
-    let live = live(session, &wanted(&desired), false).await?;
-    Ok((desired, live))
-}
-
-/// Why two models are not known yet.
-enum Halt {
-    /// The lock is not fresh: what was read may not be what is wanted.
-    Stale,
-    Failed(Error),
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
+    let desired = desired(choices, session.major, deep).await?;
+    let wanted = wanted(&desired);
+    let is_so = |owned: LockedSettings| owned.schemas == wanted.schemas && owned.ignore == wanted.ignore;
+    if !owned.is_some_and(is_so) {
+        reading.shutdown().await;
+        session.release().await?;
+        let live = live(session, &wanted, deep).await?;
+        return Ok((desired, live));
     }
-}
-
-/// Both models, by the settings that the lock has; where it proves stale, reading ends.
-async fn from_fresh_lock(
-    choices: &Choices<'_>,
-    session: &Session,
-    settings: LockedSettings,
-) -> std::result::Result<(Desired, Live), Halt> {
-    let (declaration, locked, major) = (choices.declaration.clone(), choices.locked, session.major);
-    let reading = tokio::task::spawn_blocking(move || -> std::result::Result<(Desired, Wanted), Halt> {
-        let lock = Looked::at(&declaration, locked, major)?.lock.ok_or(Halt::Stale)?;
-        let desired = from_lock(&lock, major, false)?;
-        let wanted = wanted(&desired);
-        Ok((desired, wanted))
-    });
-    let desired = async { reading.await.map_err(|e| Error::new(format!("reading the lock failed: {e}")))? };
-    // Rows and extensions are known with the whole lock only.
-    let all = wanted_of(&[], &settings);
-    let loading = async { Ok(catalog::load(session, &Wanted { extensions: None, ..all }).await?) };
-    let ((desired, wanted), mut loaded) = tokio::try_join!(desired, loading)?;
-    loaded.keep_extensions(wanted.extensions.as_deref());
-    loaded.read_rows(session, &wanted.rows).await?;
-    Ok((desired, loaded.into()))
+    let read = reading.join_next().await.and_then(std::result::Result::ok);
+    let mut read = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+    read.loaded.keep_extensions(wanted.extensions.as_deref());
+    read.loaded.read_rows(session, &wanted.rows).await?;
+    Ok((desired, read.into()))
 }
 
 fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
@@ -162,9 +142,27 @@ fn wanted_of(nodes: &[Node], settings: &LockedSettings) -> Wanted {
     }
 }
 
+/// What was read of a target.
+struct Read {
+    loaded: Loaded,
+    unmanaged: Unmanaged,
+    surroundings: Surroundings,
+}
+
+impl From<Read> for Live {
+    fn from(read: Read) -> Self {
+        let Read { loaded, unmanaged, surroundings } = read;
+        Self { unmanaged, surroundings, ..loaded.into() }
+    }
+}
+
 /// Reads a target. With `deep`, also what plans need: dependencies, sizes, default privileges.
 /// The transaction stays open: the session's owner releases it.
 pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live> {
+    Ok(read(session, wanted, deep).await?.into())
+}
+
+async fn read(session: &Session, wanted: &Wanted, deep: bool) -> Result<Read> {
     let mut loaded = catalog::load(session, wanted).await?;
     let (unmanaged, surroundings) = if deep {
         (
@@ -174,7 +172,7 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
     } else {
         (Unmanaged::default(), Surroundings::default())
     };
-    Ok(Live { unmanaged, surroundings, ..loaded.into() })
+    Ok(Read { loaded, unmanaged, surroundings })
 }
 
 /// Connects to a target.

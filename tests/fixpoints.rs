@@ -22,7 +22,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use support::database::Database;
 use support::server::{majors, Server};
 
@@ -234,8 +234,9 @@ async fn compare(database: &Database<'_>, declaration: &Path) -> Said {
         in_doubt.set(number.map_or(in_doubt.get(), |number| number.parse().unwrap()));
     };
     let choices = choices(database.server, declaration, true, &progress);
-    let session = engine::open(&database.target()).await.unwrap();
-    let (mut desired, mut live) = engine::both(&choices, &session).await.unwrap_or_else(|error| panic!("{error}"));
+    let session = Arc::new(engine::open(&database.target()).await.unwrap());
+    let (mut desired, mut live) =
+        engine::both(&choices, &session, false).await.unwrap_or_else(|error| panic!("{error}"));
     let undecided = decide::drift(&choices, &session, &mut desired, &mut live).await;
     let undecided = undecided.unwrap_or_else(|error| panic!("{error}"));
     let drift = Drift::of(&live, &desired.model, &undecided, session.major);

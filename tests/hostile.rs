@@ -123,7 +123,7 @@ fn monstrous_declarations_end_in_an_error_or_are_read() {
     for (what, bytes) in cases {
         let path = stage.file("x.yaml", "");
         std::fs::write(&path, bytes).expect("it can be written");
-        let ran = within(10, &stage, &["check", &path.display().to_string()]);
+        let ran = within(60, &stage, &["check", &path.display().to_string()]);
         if !survived(&ran) {
             fallen.push(format!("{what}: {:?} {}", ran.status, ran.err.chars().take(300).collect::<String>()));
         }

@@ -25,7 +25,7 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
             progress: &|_| {},
         };
         let session = engine::open(&target).await?;
-        let desired = engine::desired(&choices, session.major).await?;
+        let desired = engine::desired(&choices, session.major, true).await?;
         let live = engine::live(&session, &engine::wanted(&desired), true).await?;
         session.release().await?;
         let gone = desired.model.nodes().iter().rfind(|n| n.address.kind() == "column" && n.address.name() == "note");

@@ -3,7 +3,7 @@
 
 use super::session::Session;
 use futures_util::TryStreamExt;
-use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -39,9 +39,9 @@ impl<'a> Connections<'a> {
         &self,
         queries: &[String],
         within: &Within,
-        take: &mut dyn FnMut(usize, Vec<Row>),
+        take: &(dyn Fn(usize, Vec<Row>) + Sync),
     ) -> Result<(), tokio_postgres::Error> {
-        let queue = Queue { queries, within, begun: Cell::new(0), take: RefCell::new(take) };
+        let queue = Queue { queries, within, begun: AtomicUsize::new(0), take };
         match &self.second {
             Some(second) => tokio::try_join!(queue.work(&self.first.client), queue.work(&second.client)).map(|_| ()),
             None => queue.work(&self.first.client).await,
@@ -60,16 +60,15 @@ struct Queue<'a> {
     queries: &'a [String],
     within: &'a Within,
     /// How many somebody has begun.
-    begun: Cell<usize>,
-    take: RefCell<&'a mut dyn FnMut(usize, Vec<Row>)>,
+    begun: AtomicUsize,
+    take: &'a (dyn Fn(usize, Vec<Row>) + Sync),
 }
 
 impl Queue<'_> {
     async fn work(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
         loop {
-            let which = self.begun.get();
+            let which = self.begun.fetch_add(1, Ordering::Relaxed);
             let Some(query) = self.queries.get(which) else { return Ok(()) };
-            self.begun.set(which + 1);
             let statement = client.prepare_typed(query, &[Type::OID_ARRAY, Type::OID_ARRAY]).await?;
             let parameters: [&(dyn ToSql + Sync); 2] = [&self.within.schemas, &self.within.tables];
             let stream = client.query_raw(&statement, parameters).await?;
@@ -78,11 +77,11 @@ impl Queue<'_> {
             while let Some(row) = stream.try_next().await? {
                 chunk.push(row);
                 if chunk.len() == CHUNK {
-                    (self.take.borrow_mut())(which, std::mem::take(&mut chunk));
+                    (self.take)(which, std::mem::take(&mut chunk));
                 }
             }
             if !chunk.is_empty() {
-                (self.take.borrow_mut())(which, chunk);
+                (self.take)(which, chunk);
             }
         }
     }

@@ -193,16 +193,25 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
 }
 
 impl Loaded {
-    /// Leaves out the extensions that are not owned; None for all.
+    /// Leaves out the extensions that are not owned; None for all. What is owned and rests on one of them is astray.
     pub fn keep_extensions(&mut self, owned: Option<&[String]>) {
         let Some(owned) = owned else { return };
         let is_owned = |node: &&Node| owned.iter().any(|name| name == node.address.name());
         let roots = self.model.roots_of("extension");
         let others: Vec<Address> = roots.iter().filter(|n| !is_owned(n)).map(|n| n.address.clone()).collect();
-        if !others.is_empty() {
-            let nodes = std::mem::take(&mut self.model).into_nodes();
-            self.model = Model::new(nodes.into_iter().filter(|n| !others.contains(&n.address)).collect());
+        if others.is_empty() {
+            return;
         }
+        let mut nodes = std::mem::take(&mut self.model).into_nodes();
+        nodes.retain(|node| !others.contains(&node.address));
+        for node in nodes.iter_mut().filter(|node| node.address.kind() == "extension") {
+            let needs = node.needs.len();
+            node.needs.retain(|need| !others.contains(need));
+            if node.needs.len() < needs {
+                self.astray.insert(node.address.clone());
+            }
+        }
+        self.model = Model::new(nodes);
     }
 
     /// Reads the declared reference rows, in the transaction that the rest was read in. What the role may not read is

@@ -119,7 +119,7 @@ impl Reader {
             .collect();
         drop(receiver);
         // Nobody takes them where a row could not be read: that is said below.
-        connections.fetch(&queries, &within, &mut |which, rows| drop(sender.send((which, rows)))).await?;
+        connections.fetch(&queries, &within, &|which, rows| drop(sender.send((which, rows)))).await?;
         drop(sender);
         for decoder in decoders {
             // What is dropped meanwhile prints as NULL.

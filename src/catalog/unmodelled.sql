@@ -73,6 +73,13 @@ select format('comment on %s%s', pg_describe_object('pg_constraint'::regclass, k
 from pg_constraint k join pg_description e on e.classoid = 'pg_constraint'::regclass and e.objoid = k.oid
 where k.connamespace in (select oid from owned) and (k.contypid <> 0 or k.contype = 'n')
 union all
+-- The comment of a constraint is another.
+select format('comment on index %s, of a constraint', i.indexrelid::regclass)
+from pg_description e
+join pg_index i on i.indexrelid = e.objoid
+join pg_constraint k on k.conrelid = i.indrelid and k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
+where e.classoid = 'pg_class'::regclass and e.objsubid = 0 and k.connamespace in (select oid from owned)
+union all
 select pg_describe_object('pg_default_acl'::regclass, d.oid, 0)
 from pg_default_acl d
 where d.defaclnamespace in (select oid from owned)

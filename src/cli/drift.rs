@@ -5,6 +5,7 @@ use super::Outcome;
 use crate::drift::Drift;
 use crate::error::Result;
 use crate::{compile::lock, decide, engine, report};
+use std::sync::Arc;
 
 /// Compare a database with the declaration: what is missing, extra or different. Nothing is changed.
 #[derive(clap::Args)]
@@ -31,8 +32,8 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let declaration = args.declaration.path(env);
     let subject = declaration.display().to_string();
     let choices = choices(declaration, place, Some(&target), args.scratch.locked, &progress);
-    let session = engine::open(&target).await?;
-    let (mut desired, mut live) = engine::both(&choices, &session).await?;
+    let session = Arc::new(engine::open(&target).await?);
+    let (mut desired, mut live) = engine::both(&choices, &session, false).await?;
     let undecided = decide::drift(&choices, &session, &mut desired, &mut live).await?;
     if desired.wrote_lock {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));

@@ -80,7 +80,9 @@ enum Command {
 pub fn run(cli: Cli) -> Result<Outcome> {
     let terminal = Terminal::new(cli.color, cli.quiet, cli.verbose);
     let settings = settings::Project::read(cli.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // Connections are served while this thread computes.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|e| Error::new(format!("cannot start the runtime: {e}")))?;

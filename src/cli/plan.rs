@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::rehearsal::{self, Subject};
 use crate::{apply, compile::lock, decide, engine, plan, report};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Compare the declaration with a database and plan the way there: ordered steps with their locks and
 /// hazards, and the way back. Nothing on the database is changed.
@@ -43,10 +44,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let progress = |text: &str| env.terminal.progress(text);
     let place = args.scratch.place(env, Some(&target))?;
     let choices = choices(args.declaration.path(env), place, Some(&target), args.scratch.locked, &progress);
-    let session = engine::open(&target).await?;
-    let mut desired = engine::desired(&choices, session.major).await?;
+    let session = Arc::new(engine::open(&target).await?);
+    let (mut desired, live) = engine::both(&choices, &session, true).await?;
     let wanted = engine::wanted(&desired);
-    let live = engine::live(&session, &wanted, true).await?;
     let decided = decide::plan(&choices, &session, &mut desired, &live).await;
     if desired.wrote_lock {
         env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));

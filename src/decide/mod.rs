@@ -47,7 +47,7 @@ pub async fn drift(
     session.release().await?;
     if !desired.deep {
         let wrote_lock = desired.wrote_lock;
-        *desired = Desired { wrote_lock, ..engine::desired(choices, session.major).await? };
+        *desired = Desired { wrote_lock, ..engine::desired(choices, session.major, true).await? };
     }
     *live = engine::live(session, &engine::wanted(desired), true).await?;
     let doubts = doubts(&live.model, &desired.model);

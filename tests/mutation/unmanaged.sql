@@ -63,3 +63,8 @@ from tab
 where exists (select from con c where c.rel = tab.oid and c.condeferrable and c.type <> 'f')
   and not exists (select from con c where (c.rel = tab.oid or c.confrelid = tab.oid) and c.type = 'f')
   and not exists (select from trg where trg.tq = tab.q)
+
+-- class: comment on the index of a constraint
+select format('comment on index %s is ''mutated''', r), format('comment on index %s is null', r),
+       array[format('noted comment on index %s, of a constraint', r)]
+from (select k.conindid::regclass as r from tab join pg_constraint k on k.conrelid = tab.oid and k.contype in ('p', 'u', 'x')) i

@@ -13,6 +13,7 @@ use pgplumb::plan::{self, not_allowed, Plan};
 use pgplumb::rehearsal::{rehearse, Subject};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A database that goes when it is dropped.
 pub struct Database<'a> {
@@ -145,10 +146,9 @@ impl Database<'_> {
             env: &|_| None,
             progress: &|_| {},
         };
-        let session = engine::open(&target).await.map_err(words)?;
-        let mut desired = engine::desired(&choices, session.major).await.map_err(words)?;
+        let session = Arc::new(engine::open(&target).await.map_err(words)?);
+        let (mut desired, live) = engine::both(&choices, &session, true).await.map_err(words)?;
         let wanted = engine::wanted(&desired);
-        let live = engine::live(&session, &wanted, true).await.map_err(words)?;
         decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
         let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
         session.release().await.map_err(words)?;

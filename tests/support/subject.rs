@@ -10,6 +10,7 @@ use pgplumb::engine::{self, Choices};
 use pgplumb::inspect;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The systems in `schema/`.
 const SYSTEMS: [&str; 4] = ["enpyco", "iafactory", "q2o", "vital"];
@@ -104,8 +105,8 @@ impl<'a> Subject<'a> {
     /// `extra ADDRESS`, `changed[fields] ADDRESS`, and `noted TEXT`.
     pub fn reports(&self, target: &Target) -> BTreeSet<String> {
         let drift = block_on(async {
-            let session = engine::open(target).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-            let both = engine::both(&self.choices(Place::local(None), true), &session).await;
+            let session = Arc::new(engine::open(target).await.unwrap_or_else(|error| panic!("{}: {error}", self.name)));
+            let both = engine::both(&self.choices(Place::local(None), true), &session, false).await;
             let (desired, live) = both.unwrap_or_else(|error| panic!("{}: {error}", self.name));
             Drift::of(&live, &desired.model, &[], session.major)
         });
