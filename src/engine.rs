@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// What a user chose for a run.
@@ -52,17 +53,27 @@ pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<De
 /// The desired model and the live one. With `deep`, with all that plans need. The transaction stays open.
 ///
 /// The target is read while the lock is, or is brought up to date: by what it says is owned. Where something else proves to
-/// be, it is read again.
+/// be, it is read again. Nothing is kept locked there while scratch is at work: if that takes longer than reading, the
+/// transaction ends with the reading, and the one that stays open has another snapshot.
 pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
     let owned = lock::settings(&lock::path_of(&choices.declaration));
+    let (tell, mut known) = oneshot::channel();
     // What is in the set ends with it.
     let mut reading = JoinSet::new();
     if let Some(owned) = &owned {
         // Rows and extensions are known with the whole lock only.
         let (session, wanted) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], owned) });
-        reading.spawn(async move { read(&session, &wanted, deep).await });
+        reading.spawn(async move {
+            let read = read(&session, &wanted, deep).await?;
+            let is_open = known.try_recv().is_ok();
+            if !is_open {
+                session.release().await?;
+            }
+            Ok::<_, Error>((read, is_open))
+        });
     }
     let desired = desired(choices, session.major, deep).await?;
+    let _ = tell.send(());
     let wanted = wanted(&desired);
     let is_so = |owned: LockedSettings| owned.schemas == wanted.schemas && owned.ignore == wanted.ignore;
     if !owned.is_some_and(is_so) {
@@ -72,7 +83,10 @@ pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> 
         return Ok((desired, live));
     }
     let read = reading.join_next().await.and_then(std::result::Result::ok);
-    let mut read = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+    let (mut read, is_open) = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+    if !is_open {
+        session.snapshot().await?;
+    }
     read.loaded.keep_extensions(wanted.extensions.as_deref());
     read.loaded.read_rows(session, &wanted.rows).await?;
     Ok((desired, read.into()))
