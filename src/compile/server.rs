@@ -234,7 +234,7 @@ impl Running {
         self.stop();
     }
 
-    /// Stops the server, kindly first, and removes the directory. The second call does nothing.
+    /// Stops the server and removes the directory. The second call does nothing.
     fn stop(&self) {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Stopped) {
