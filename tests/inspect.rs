@@ -209,6 +209,9 @@ fn what_no_kind_describes_can_be_referred_to() {
                          create table texts (id int primary key check (id === id), name text collate other.posix, body text, during span);
                          create index on texts using gin (to_tsvector('unstemmed', body));
                          create index on texts (name collate other.posix desc);
+                         create text search configuration whole (copy = simple); create table words (body text);
+                         create function whole_words(text) returns tsvector language sql immutable as $$ select to_tsvector('public.whole', $1) $$;
+                         create index on words using gin (whole_words(body));
                          create view sums as select run_together(name) as names, first_of(id) as one, first_of(during) as s from texts;",
             )
             .expect("made");
@@ -235,6 +238,23 @@ fn what_no_kind_describes_can_be_referred_to() {
         let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(!compared.plan.is_empty());
         assert_eq!(compared.plan.why_not_rehearsed(), None);
+    });
+}
+
+/// A name that PostgreSQL derived for NOT NULL is no difference, whatever was created first and took it.
+#[test]
+fn a_derived_name_that_another_table_has_is_no_difference() {
+    on_each_major(async |_, database| {
+        database
+            .psql("create table item (id int not null, n int not null); create table copy (like item including all);")
+            .expect("made");
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = inspected(database).await;
+        inspect::store(directory.path(), &read.document(false).files(), false)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
+        assert!(compared.plan.is_empty(), "{steps:?}");
     });
 }
 

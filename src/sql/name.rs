@@ -68,8 +68,17 @@ pub fn derive(table: &str, columns: &str, label: &str, taken: &dyn Fn(&str) -> b
     }
 }
 
-/// Whether PostgreSQL derives this name when none is taken.
+/// Whether PostgreSQL derives this name, with a number where others were taken: which they were depends on what was
+/// created first.
 pub fn is_derived(name: &str, table: &str, columns: &str, label: &str) -> bool {
+    let number = &name[name.trim_end_matches(|c: char| c.is_ascii_digit()).len()..];
+    let numbered;
+    let label = if number.is_empty() || number.starts_with('0') {
+        label
+    } else {
+        numbered = format!("{label}{number}");
+        &numbered
+    };
     let parts = name.strip_prefix(table).and_then(|rest| rest.strip_suffix(label));
     let between = parts.and_then(|rest| rest.strip_prefix('_')?.strip_suffix('_'));
     // Only what has to be cut is harder than that.
@@ -214,6 +223,10 @@ mod tests {
             let name = derive(table, column, "not_null", &|_| false);
             assert!(is_derived(&name, table, column, "not_null"), "{name}");
             assert!(!is_derived(&name, table, "other", "not_null"), "{name}");
+            let third = derive(table, column, "not_null", &|n| n == name || n.ends_with("null1"));
+            assert!(is_derived(&third, table, column, "not_null"), "{third}");
+            assert!(third.ends_with("not_null2"), "{third}");
+            assert!(!is_derived(&format!("{third}x"), table, column, "not_null"));
         }
     }
 

@@ -205,12 +205,36 @@ pub fn mentions(text: &str) -> Vec<Reference> {
     found
 }
 
-/// The text that a cast takes for the name of a text search configuration.
+/// The text that a cast, or a function of text search, takes for the name of a configuration.
 fn configuration(map: &serde_json::Map<String, Value>) -> Option<&str> {
-    let names = map.get("type_name")?.get("names")?.as_array()?;
-    let to = names.last()?.pointer("/node/String/sval")?.as_str()?;
-    map.get("arg")?.pointer("/node/AConst/val/Sval/sval")?.as_str().filter(|_| to == "regconfig")
+    if let Some(names) = map.get("type_name").and_then(|name| name.get("names")) {
+        return map.get("arg").and_then(constant).filter(|_| last_name(names) == Some("regconfig"));
+    }
+    let function = last_name(map.get("funcname")?)?;
+    // With one argument, the session's own is meant.
+    let arguments = map.get("args")?.as_array().filter(|given| CONFIGURED.contains(&function) && given.len() > 1)?;
+    arguments.first().and_then(constant)
 }
+
+fn constant(value: &Value) -> Option<&str> {
+    value.pointer("/node/AConst/val/Sval/sval")?.as_str()
+}
+
+fn last_name(names: &Value) -> Option<&str> {
+    names.as_array()?.last()?.pointer("/node/String/sval")?.as_str()
+}
+
+/// Functions whose first argument of two or more is a text search configuration (manual, section 9.13).
+const CONFIGURED: [&str; 8] = [
+    "to_tsvector",
+    "to_tsquery",
+    "plainto_tsquery",
+    "phraseto_tsquery",
+    "websearch_to_tsquery",
+    "ts_headline",
+    "json_to_tsvector",
+    "jsonb_to_tsvector",
+];
 
 fn push_name(names: &[Value], space: Space, offset: Option<usize>, found: &mut Vec<Reference>) {
     let parts: Vec<&str> = names.iter().filter_map(|n| n.pointer("/node/String/sval")?.as_str()).collect();
