@@ -189,6 +189,49 @@ fn what_cannot_be_held_can_be_referred_to() {
     });
 }
 
+/// What is not modelled may be of an enum that is, and what is modelled may rest on that.
+#[test]
+fn what_cannot_be_held_may_be_of_a_declared_enum() {
+    on_each_major(async |_, database| {
+        database
+            .psql(
+                "create schema lib; create type lib.state as enum ('a', 'b');
+                 create table log (id int, s lib.state, primary key (id, s)) partition by list (s);
+                 create type pair as (s lib.state, n int);
+                 create view states as select s from log where s <> 'b';
+                 create materialized view counted as select s, count(*) as n from log group by s;
+                 create table holders (id int primary key, p pair, log int, s lib.state, check ((p).s <> 'b'),
+                                       foreign key (log, s) references log);",
+            )
+            .expect("made");
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = inspected(database).await.document(false).files();
+        inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
+        let steps = async || {
+            let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(compared.plan.why_not_rehearsed(), None);
+            compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect::<Vec<_>>()
+        };
+        // Without a lock all is compiled; with one, what is in the file that was touched.
+        assert_eq!(steps().await, [""; 0]);
+        for File { path, text, .. } in files.iter().filter(|file| file.path.ends_with(".yaml")) {
+            std::fs::write(directory.path().join(path), format!("{text}# touched\n")).expect("a file");
+            assert_eq!(steps().await, [""; 0], "{path}");
+        }
+        let edit = |path: &str, from: &str, to: &str| {
+            let path = directory.path().join(path);
+            let text = std::fs::read_to_string(&path).expect("a file");
+            assert!(text.contains(from), "{text}");
+            std::fs::write(path, text.replace(from, to)).expect("a file");
+        };
+        edit("tables/holders.yaml", "p: public.pair", "more: lib.state\n      p: public.pair");
+        assert_eq!(steps().await, ["create column public.holders.more"]);
+        let enums = files.iter().find(|file| file.text.contains("lib.state: [a, b]")).expect("the enum");
+        edit(&enums.path, "lib.state: [a, b]", "lib.state: [a, b, c]");
+        assert_eq!(steps().await, ["alter enum lib.state", "create column public.holders.more"]);
+    });
+}
+
 /// What no kind describes has a stand-in wherever it is referred to, also from the lock alone.
 #[test]
 fn what_no_kind_describes_can_be_referred_to() {

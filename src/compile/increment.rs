@@ -138,12 +138,15 @@ fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(Str
     loop {
         let relations: HashSet<Address> =
             dirty.iter().filter(|a| a.kind() == "column" || *a == &a.thing()).map(Address::thing).collect();
+        let implied = dirty.iter().filter(|address| kinds::kind_of(address).is_implied());
+        let bringers: HashSet<Address> = implied.filter_map(Address::parent).collect();
         let mut more: Vec<Address> = Vec::new();
         for Locked { node, reads, .. } in nodes.iter().filter(|l| !dirty.contains(&l.node.address)) {
-            // Columns come and go with their view.
+            // Columns come and go with their view, and it is made again for one of them.
             let implied =
                 kinds::kind_of(&node.address).is_implied() && node.address.parent().is_some_and(|p| dirty.contains(&p));
             let rests = implied
+                || bringers.contains(&node.address)
                 || node.needs.iter().any(|need| {
                     dirty.contains(need)
                         || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))

@@ -55,7 +55,9 @@ pub async fn compile(
     let model = build(declaration, &part, &kept, scratch, progress).await?;
     let stays = |address: &Address| kept.binary_search_by(|l| l.node.address.cmp(address)).is_ok();
     // Every scratch has the schema `public`, asked for or not.
-    let asked = |l: &Locked| part.get(&l.node.address).is_some() || l.node.address.kind() == "schema";
+    let asked = |l: &Locked| {
+        part.get(&l.node.address).is_some() || l.node.address.kind() == "schema" || declaration.lays(&l.node)
+    };
     let made: Vec<Locked> = model.into_iter().filter(|l| !asked(l) || !stays(&l.node.address)).collect();
     if let Some(clash) = made.iter().find(|l| stays(&l.node.address)) {
         progress(&format!("{} has the name of something that stays: compiling all together", clash.node.address));

@@ -54,7 +54,9 @@ pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result
     let mut declaration = declare::read_part(path, &known(lock, &nodes, &read))?;
     let basis = &declaration.basis;
     let theirs = declaration.foreign.iter().any(|foreign| foreign.certain);
-    if basis.digest != lock.header.basis || basis.external != lock.header.external || theirs {
+    // What is external rests on something that is in a file that was not read, maybe.
+    let laid = nodes.iter().any(|locked| declaration.lays(&locked.node));
+    if basis.digest != lock.header.basis || basis.external != lock.header.external || theirs || laid {
         return whole();
     }
     let bodies = now.files.iter().filter(|source| lock.bodies().any(|body| body == source.path));

@@ -245,7 +245,7 @@ impl Scratch {
     /// What is wrong with what is declared as external; the server's refusals.
     pub async fn database(&mut self) -> Result<Room> {
         let target = self.create(Some(BUILDER)).await?;
-        let room = if self.local.is_some() {
+        let mut room = if self.local.is_some() {
             let above = Session::open(&target).await?;
             Room::below(Session::open(&target.with_user(BUILDER)).await?, above).await?
         } else {

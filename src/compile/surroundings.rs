@@ -131,7 +131,17 @@ pub async fn around(session: &Session, models: &[&Model], owned: &Owned<'_>) -> 
                 });
             }
         }
+        let before: Option<Box<Declaration>> = ground.take();
         ground = declaration.ground().map(Box::new);
+        // What they own is laid as the first has it.
+        if let (Some(ground), Some(before)) = (&mut ground, before) {
+            let is_laid = |draft: &Draft| declaration.lays(&draft.node);
+            for draft in ground.drafts.iter_mut().filter(|draft| is_laid(draft)) {
+                if let Some(first) = before.drafts.iter().find(|first| first.node.address == draft.node.address) {
+                    draft.clone_from(first);
+                }
+            }
+        }
         copied = declaration.external;
     }
     Ok(Ground::Known(ground))

@@ -8,7 +8,7 @@
 use super::foreign::{extension_schema, may_be_ignored, Foreign, Search};
 use super::references::{outline, qualify_statements, Names};
 use super::template::Templates;
-use super::{check_names, declare_sections, merge, Declaration, Reading, Sections, Settings};
+use super::{check_names, declare_sections, is_plain_type, merge, Declaration, Reading, Sections, Settings};
 use crate::error::{Error, Pos, Problem, Result};
 use crate::kinds::stand_in::{StandInSpace, StandInSpec};
 use crate::kinds::{self, form, Draft, Drafts, Form};
@@ -194,11 +194,13 @@ impl Declaration {
         Ok(self.adopt(out.list))
     }
 
-    /// Whether a copy names something that this declaration owns: it would have to be built before that.
+    /// Whether a copy names something that this declaration owns, and that cannot be built before it.
     fn needs_own(&self, draft: &Draft, own: &Names) -> bool {
         let home = draft.node.address.schema();
         let references = draft.fragments.iter().flat_map(|(fragment, _)| references(fragment));
-        references.into_iter().any(|r| r.schema.is_some() && !own.find(&r, home, &self.settings).is_empty())
+        let needed = references.filter(|r| r.schema.is_some()).flat_map(|r| own.find(&r, home, &self.settings));
+        let nodes = |address: Address| self.drafts.iter().map(|d| &d.node).find(|node| node.address == address);
+        needed.into_iter().filter_map(nodes).any(|node| !is_plain_type(node))
     }
 
     /// Takes drafts in as external. Returns what they refer to that is not declared.

@@ -50,13 +50,19 @@ impl Declaration {
         references::doubts(&self.drafts, &Unread::default())
     }
 
-    /// What is external as a declaration of its own, to be built before the rest; None if there is nothing.
+    /// What is external as a declaration of its own, to be built before the rest, with what of the rest it rests on; None if
+    /// there is nothing.
     pub fn ground(&self) -> Option<Self> {
-        let Self { settings, drafts: _, external, foreign: _, sources, basis, implied: _ } = self;
+        let Self { settings, drafts, external, foreign: _, sources, basis, implied: _ } = self;
+        let laid: Vec<&Draft> = drafts.iter().filter(|draft| self.lays(&draft.node)).collect();
+        let is_home = |schema: &Address| laid.iter().any(|draft| draft.node.address.is_within(schema));
+        let is_known = |schema: &Address| external.iter().any(|known| known.node.address == *schema);
+        let homes = drafts.iter().filter(|draft| draft.node.address.kind() == "schema");
+        let homes = homes.filter(|draft| is_home(&draft.node.address) && !is_known(&draft.node.address));
         (!external.is_empty()).then(|| Self {
             // Nobody's bodies are checked, and names without a schema are those of their own.
             settings: Settings { schemas: Vec::new(), ..settings.clone() },
-            drafts: external.clone(),
+            drafts: external.iter().chain(homes).chain(laid.iter().copied()).cloned().collect(),
             external: Vec::new(),
             foreign: Vec::new(),
             sources: sources.clone(),
@@ -65,12 +71,26 @@ impl Declaration {
         })
     }
 
+    /// Whether something of its own is built before what is external, because that may be of this type: one of which
+    /// nothing is printed, so that it stays as it is when prints are fed back.
+    pub fn lays(&self, own: &Node) -> bool {
+        let names_it = |draft: &Draft| draft.node.spec.as_json().contains(own.address.name());
+        self.external.iter().any(names_it) && is_plain_type(own)
+    }
+
     /// The file of each thing, by its path below the root; what is implied is in none.
     pub fn homes(&self) -> HashMap<Address, String> {
         let own = |d: &&Draft| d.node.address == d.node.address.thing() && !self.implied.contains(&d.node.address);
         let things = self.drafts.iter().filter(own);
         things.map(|d| (d.node.address.clone(), files::relative(&self.sources.root, &d.pos.file))).collect()
     }
+}
+
+/// Whether it is a type, and neither a relation nor anything with texts that a server prints.
+fn is_plain_type(node: &Node) -> bool {
+    let kind = kinds::kind_of(&node.address);
+    let spaces: Vec<String> = kind.slots(node).into_iter().map(|(space, _)| space).collect();
+    spaces == ["type"] && kind.printed().is_empty()
 }
 
 /// What need not be read because it is known already.

@@ -48,17 +48,20 @@ pub fn build(input: &Input) -> Result<Built> {
     let renames: Vec<(Address, Address)> =
         built.batches.iter().flat_map(|b| &b.renames).map(|(new, old)| (old.clone(), new.clone())).collect();
     let mut before = Cow::Borrowed(input.actual);
-    let none = Unmanaged::default();
     let mut changed = Vec::new();
     let mut earlier: Vec<(Address, Address)> = Vec::new();
     let last = built.batches.len().saturating_sub(1);
     for (number, (batch, after)) in built.batches.iter_mut().zip(std::mem::take(&mut built.states)).enumerate() {
         let so_far = earlier.iter().chain(&batch.renames).map(|(new, old)| (old.clone(), new.clone()));
-        let surroundings = under_new_names(input.surroundings, &so_far.collect::<Vec<_>>());
+        let so_far: Vec<(Address, Address)> = so_far.collect();
+        let surroundings = under_new_names(input.surroundings, &so_far);
+        // What is not managed depends on what was there before: it stands in the way back as it does in the way there.
+        let unmanaged =
+            input.unmanaged.moved(&|at| so_far.iter().fold(at.clone(), |at, (old, new)| at.moved(old, new)));
         let back = Input {
             actual: &after,
             desired: &before,
-            unmanaged: &none,
+            unmanaged: &unmanaged,
             surroundings: &surroundings,
             major: input.major,
         };

@@ -19,12 +19,13 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
         Role::Plans(name) => Some(name.as_str()),
         Role::Own => None,
     };
-    let room = scratch.stage(name).await?;
+    let mut room = scratch.stage(name).await?;
     // It is built like any other where it is managed.
     if subject.wanted.schemas.iter().any(|s| s == "public") {
         room.client.batch_execute("DROP SCHEMA IF EXISTS public").await?;
     }
-    lay(&room, name.unwrap_or(&room.role), subject, part).await?;
+    let owner = name.unwrap_or(&room.role).to_owned();
+    lay(&mut room, &owner, subject, part).await?;
     let given = room.given().await?;
     let (model, later) = room.within_limits(part.model.clone());
     let empty = Model::default();
@@ -54,7 +55,7 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
 }
 
 /// Lays what is there before anything that is managed: the schemas that extensions want, and what others own.
-async fn lay(room: &Room, owner: &str, subject: &Subject<'_>, part: &Part) -> Tried<()> {
+async fn lay(room: &mut Room, owner: &str, subject: &Subject<'_>, part: &Part) -> Tried<()> {
     let theirs: Vec<(String, String)> =
         subject.ground.iter().flat_map(|ground| &ground.drafts).filter_map(|draft| extension(&draft.node)).collect();
     let unknown = part.lacking.iter().filter(|name| theirs.iter().all(|(known, _)| known != *name));

@@ -21,6 +21,8 @@ use std::ops::Deref;
 pub struct Room {
     session: Session,
     above: Option<Above>,
+    /// The paths of what was built for good.
+    laid: HashSet<String>,
 }
 
 /// The superuser's session beside the other, and what the other may not do.
@@ -92,7 +94,7 @@ impl Room {
 
     /// A room in which the session's role may do all that it will be asked to do.
     pub fn open(session: Session) -> Self {
-        Self { session, above: None }
+        Self { session, above: None, laid: HashSet::new() }
     }
 
     /// A room for a role that is no superuser, with the session of one beside it.
@@ -105,7 +107,7 @@ impl Room {
             languages: names("select lanname::text from pg_language where lanpltrusted").await?,
             settings: names("select lower(name) from pg_settings where context not in ('user', 'backend')").await?,
         };
-        Ok(Self { session, above: Some(Above { session: above, limits }) })
+        Ok(Self { session, above: Some(Above { session: above, limits }), laid: HashSet::new() })
     }
 
     /// Creates extensions as a superuser, in schemas of `owner`, as far as that works: what does not is refused when its
@@ -139,9 +141,10 @@ impl Room {
     ///
     /// # Errors
     /// What is wrong with it; the server's refusals.
-    pub async fn lay(&self, ground: &Declaration) -> Result<()> {
+    pub async fn lay(&mut self, ground: &Declaration) -> Result<()> {
         let whole = Model::new(ground.drafts.iter().map(|draft| draft.node.clone()).collect());
         build::drafts(self, ground, &whole, None).await?;
+        self.laid.extend(whole.nodes().iter().map(|node| node.address.path()));
         Ok(self.client.batch_execute("COMMIT").await?)
     }
 
@@ -156,11 +159,11 @@ impl Room {
         }
     }
 
-    /// Schemas that are there already: they were not declared, or something needed them before.
+    /// What is there already: schemas, whether declared or not, and what something else needed before.
     pub async fn given(&self) -> Result<HashSet<String>> {
         let rows = self.client.query("select nspname::text from pg_namespace", &[]).await?;
         let paths = rows.iter().map(|row| Ok(Address::root("schema", row.try_get(0)?).path()));
-        paths.collect()
+        paths.chain(self.laid.iter().cloned().map(Ok)).collect()
     }
 
     /// The model as the session's role may build it, and what is missing in it then.
