@@ -46,7 +46,8 @@ pub struct Desired {
 pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<Desired> {
     match Looked::at(&choices.declaration, choices.locked, major)?.told(choices) {
         Some(lock) => from_lock(&lock, major, deep),
-        None => compile(choices, &[major], false).await,
+        // It is large: not on the stack of whoever waits for it.
+        None => Box::pin(compile(choices, &[major], false)).await,
     }
 }
 
@@ -64,7 +65,7 @@ pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> 
         // Rows and extensions are known with the whole lock only.
         let (session, wanted) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], owned) });
         reading.spawn(async move {
-            let read = read(&session, &wanted, deep).await?;
+            let read = Box::pin(read(&session, &wanted, deep)).await?;
             let is_open = known.try_recv().is_ok();
             if !is_open {
                 session.release().await?;
@@ -72,14 +73,14 @@ pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> 
             Ok::<_, Error>((read, is_open))
         });
     }
-    let desired = desired(choices, session.major, deep).await?;
+    let desired = Box::pin(desired(choices, session.major, deep)).await?;
     let _ = tell.send(());
     let wanted = wanted(&desired);
     let is_so = |owned: LockedSettings| owned.schemas == wanted.schemas && owned.ignore == wanted.ignore;
     if !owned.is_some_and(is_so) {
         reading.shutdown().await;
         session.release().await?;
-        let live = live(session, &wanted, deep).await?;
+        let live = Box::pin(live(session, &wanted, deep)).await?;
         return Ok((desired, live));
     }
     let read = reading.join_next().await.and_then(std::result::Result::ok);
