@@ -83,6 +83,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     // Connections are served while this thread computes.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .thread_stack_size(8 << 20)
         .enable_all()
         .build()
         .map_err(|e| Error::new(format!("cannot start the runtime: {e}")))?;
