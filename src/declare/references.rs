@@ -144,7 +144,6 @@ pub fn resolve(
 ) -> Vec<Foreign> {
     let own = Names::new(drafts.iter().map(|d| &d.node).chain(known.iter().copied()));
     let others = Names::new(external.iter().map(|d| &d.node));
-    let mut seen: HashMap<Fragment, Vec<Reference>> = HashMap::new();
     let mut search = Search::new(settings, drafts.iter().chain(external.iter()));
     for draft in drafts.iter_mut() {
         let home = draft.node.address.schema().to_owned();
@@ -153,8 +152,7 @@ pub fn resolve(
         let mut reads = Vec::new();
         for (fragment, scalar) in &draft.fragments {
             let whole = takes_whole_relations(&fragment.text);
-            let found = seen.entry(fragment.clone()).or_insert_with(|| references(fragment));
-            for reference in found.iter() {
+            for reference in &references(fragment) {
                 let addresses = own.find(reference, &home, settings);
                 let known = !addresses.is_empty() || !others.find(reference, &home, settings).is_empty();
                 if !known && !unread.may_hold(&reference.name) {
