@@ -57,34 +57,37 @@ pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<De
 /// be, it is read again. Nothing is kept locked there while scratch is at work: if that takes longer than reading, the
 /// transaction ends with the reading, and the one that stays open has another snapshot.
 pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
-    let owned = lock::settings(&lock::path_of(&choices.declaration));
+    let Some(owned) = lock::settings(&lock::path_of(&choices.declaration)) else {
+        let desired = Box::pin(desired(choices, session.major, deep)).await?;
+        let live = Box::pin(live(session, &wanted(&desired), deep)).await?;
+        return Ok((desired, live));
+    };
     let (tell, mut known) = oneshot::channel();
     // What is in the set ends with it.
     let mut reading = JoinSet::new();
-    if let Some(owned) = &owned {
-        // Rows and extensions are known with the whole lock only.
-        let (session, wanted) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], owned) });
-        reading.spawn(async move {
-            let read = Box::pin(read(&session, &wanted, deep)).await?;
-            let is_open = known.try_recv().is_ok();
-            if !is_open {
-                session.release().await?;
-            }
-            Ok::<_, Error>((read, is_open))
-        });
-    }
+    // Rows and extensions are known with the whole lock only.
+    let (by, all) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], &owned) });
+    reading.spawn(async move {
+        let read = Box::pin(read(&by, &all, deep)).await;
+        let is_open = known.try_recv().is_ok();
+        if !is_open {
+            by.release().await?;
+        }
+        Ok::<_, Error>((read, is_open))
+    });
     let desired = Box::pin(desired(choices, session.major, deep)).await?;
     let _ = tell.send(());
     let wanted = wanted(&desired);
-    let is_so = |owned: LockedSettings| owned.schemas == wanted.schemas && owned.ignore == wanted.ignore;
-    if !owned.is_some_and(is_so) {
-        reading.shutdown().await;
-        session.release().await?;
+    let read = reading.join_next().await.and_then(std::result::Result::ok);
+    let (read, is_open) = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+    if owned.schemas != wanted.schemas || owned.ignore != wanted.ignore {
+        if is_open {
+            session.release().await?;
+        }
         let live = Box::pin(live(session, &wanted, deep)).await?;
         return Ok((desired, live));
     }
-    let read = reading.join_next().await.and_then(std::result::Result::ok);
-    let (mut read, is_open) = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+    let mut read = read?;
     if !is_open {
         session.snapshot().await?;
     }
