@@ -55,9 +55,8 @@ pub fn build(input: &Input) -> Result<Built> {
         let so_far = earlier.iter().chain(&batch.renames).map(|(new, old)| (old.clone(), new.clone()));
         let so_far: Vec<(Address, Address)> = so_far.collect();
         let surroundings = under_new_names(input.surroundings, &so_far);
-        // What is not managed depends on what was there before: it stands in the way back as it does in the way there.
-        let unmanaged =
-            input.unmanaged.moved(&|at| so_far.iter().fold(at.clone(), |at, (old, new)| at.moved(old, new)));
+        // It hangs on what was there before, and so stands in the way back as it does in the way there.
+        let unmanaged = hanging_on_new_names(input.unmanaged, &so_far);
         let back = Input {
             actual: &after,
             desired: &before,
@@ -100,9 +99,20 @@ fn under_new_names<'a>(surroundings: &'a Surroundings, renames: &[(Address, Addr
     if renames.is_empty() {
         return Cow::Borrowed(surroundings);
     }
-    let moved = |address: &Address| renames.iter().fold(address.clone(), |at, (from, to)| at.moved(from, to));
-    let sizes = surroundings.sizes.iter().map(|(address, rows)| (moved(address), *rows)).collect();
+    let sizes = surroundings.sizes.iter().map(|(address, rows)| (after(address, renames), *rows)).collect();
     Cow::Owned(Surroundings { sizes, ..surroundings.clone() })
+}
+
+/// What is not managed, by the names that what it hangs on has after renames.
+fn hanging_on_new_names<'a>(unmanaged: &'a Unmanaged, renames: &[(Address, Address)]) -> Cow<'a, Unmanaged> {
+    if renames.is_empty() {
+        return Cow::Borrowed(unmanaged);
+    }
+    Cow::Owned(unmanaged.moved(&|address| after(address, renames)))
+}
+
+fn after(address: &Address, renames: &[(Address, Address)]) -> Address {
+    renames.iter().fold(address.clone(), |at, (from, to)| at.moved(from, to))
 }
 
 /// The paths that a batch changes: where the models differ, and what prints the name of something renamed, or of a part
@@ -225,8 +235,8 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, keep: States) -
         held_by_policies: surroundings.held_by_policies,
         default_grants: &default_grants,
     };
-    let unmanaged =
-        input.unmanaged.moved(&|address| renames.iter().fold(address.clone(), |at, r| at.moved(&r.from, &r.to)));
+    let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
+    let unmanaged = hanging_on_new_names(input.unmanaged, &named);
     let fates = fates(&scope, &unmanaged)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
