@@ -181,7 +181,7 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
 }
 
 async fn read(session: &Session, wanted: &Wanted, deep: bool) -> Result<Read> {
-    let mut loaded = catalog::load(session, wanted).await?;
+    let mut loaded = catalog::load(session, wanted, deep).await?;
     let (unmanaged, surroundings) = if deep {
         (
             catalog::dependencies(session, &mut loaded, &wanted.schemas).await?,

@@ -100,7 +100,8 @@ fn expressions_print_as_each_prints_alone() {
         runtime.block_on(async {
             let session = Session::open(&server.target("postgres")).await.expect("a session");
             let schemas = vec!["public".to_owned(), "other".to_owned()];
-            let loaded = catalog::load(&session, &Wanted { schemas, ..Wanted::default() }).await.expect("a model");
+            let loaded =
+                catalog::load(&session, &Wanted { schemas, ..Wanted::default() }, false).await.expect("a model");
             let rows = session.client.query(EACH, &[]).await.expect("texts");
             assert!(rows.len() > 60, "{} texts", rows.len());
             for row in rows {

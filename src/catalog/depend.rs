@@ -52,22 +52,28 @@ impl Unmanaged {
     }
 }
 
-const PARTS: &str = "\
-select 'pg_attrdef'::regclass::oid, oid, 'pg_class', adrelid, adnum::int4 from pg_attrdef where adrelid >= 16384
-union all select 'pg_rewrite'::regclass, oid, 'pg_class', ev_class, 0 from pg_rewrite where ev_class >= 16384 and rulename = '_RETURN'
-union all select 'pg_type'::regclass, oid, 'pg_class', typrelid, 0 from pg_type where typrelid >= 16384
-union all select 'pg_type'::regclass, typarray, 'pg_type', oid, 0 from pg_type where typarray >= 16384 and typrelid = 0
-union all select 'pg_type'::regclass, typarray, 'pg_class', typrelid, 0 from pg_type where typarray >= 16384 and typrelid >= 16384
-union all select 'pg_class'::regclass, conindid, 'pg_constraint', oid, 0 from pg_constraint where conindid >= 16384 and contype in ('p', 'u', 'x')
-union all select 'pg_constraint'::regclass, oid, 'pg_class', conrelid, conkey[1]::int4 from pg_constraint where contype = 'n' and conrelid >= 16384
-union all select 'pg_constraint'::regclass, oid, 'pg_type', contypid, 0 from pg_constraint where contypid >= 16384
-union all select 'pg_constraint'::regclass, tgconstraint, 'pg_trigger', oid, 0 from pg_trigger where tgconstraint <> 0 and not tgisinternal
-union all select 'pg_class'::regclass, objid, 'pg_class', refobjid, refobjsubid from pg_depend
+/// What is a part of something else here.
+pub(super) const PARTS: &str = "\
+select 'pg_attrdef'::regclass::oid, oid, 'pg_class'::regclass::oid, adrelid, adnum::int4 from pg_attrdef where adrelid >= 16384
+union all select 'pg_rewrite'::regclass, oid, 'pg_class'::regclass, ev_class, 0 from pg_rewrite where ev_class >= 16384 and rulename = '_RETURN'
+union all select 'pg_type'::regclass, oid, 'pg_class'::regclass, typrelid, 0 from pg_type where typrelid >= 16384
+union all select 'pg_type'::regclass, typarray, 'pg_type'::regclass, oid, 0 from pg_type where typarray >= 16384 and typrelid = 0
+union all select 'pg_type'::regclass, typarray, 'pg_class'::regclass, typrelid, 0 from pg_type where typarray >= 16384 and typrelid >= 16384
+union all select 'pg_class'::regclass, conindid, 'pg_constraint'::regclass, oid, 0 from pg_constraint where conindid >= 16384 and contype in ('p', 'u', 'x')
+union all select 'pg_constraint'::regclass, oid, 'pg_class'::regclass, conrelid, conkey[1]::int4 from pg_constraint where contype = 'n' and conrelid >= 16384
+union all select 'pg_constraint'::regclass, oid, 'pg_type'::regclass, contypid, 0 from pg_constraint where contypid >= 16384
+union all select 'pg_constraint'::regclass, tgconstraint, 'pg_trigger'::regclass, oid, 0 from pg_trigger where tgconstraint <> 0 and not tgisinternal
+union all select 'pg_class'::regclass, objid, 'pg_class'::regclass, refobjid, refobjsubid from pg_depend
   where classid = 'pg_class'::regclass and deptype = 'i' and refclassid = 'pg_class'::regclass and refobjsubid > 0";
 
-const SCAN: &str = "\
+/// What depends on what, and whether internally; without what says nothing: how a policy hangs on its table, and what
+/// PostgreSQL makes beside something and nobody sees.
+pub(super) const SCAN: &str = "\
 select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
-from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
+from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384
+  and not (deptype = 'i' and (classid in ('pg_trigger'::regclass, 'pg_type'::regclass)
+                              or classid = 'pg_class'::regclass and refobjsubid = 0)
+           or deptype = 'a' and classid = 'pg_policy'::regclass)";
 
 /// What bears a name in the schemas `$1`: its catalog, its OID, its name spaces and its name.
 const NAMES: &str = "\
@@ -92,31 +98,27 @@ union all
 select 'pg_proc'::regclass, p.oid, '{aggregate}', n.nspname::text, p.proname::text
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1) and p.prokind = 'a'";
 
+/// Something in this one database: OID of the catalog, OID, and number of a column.
+pub type Thing = (u32, u32, i32);
+
+/// What the catalog says of how things hang together and how large they are, before it is known what they are.
+#[derive(Default)]
+pub struct Links {
+    /// What is a part of something else: its catalog and OID, and whose it is.
+    pub parts: FxHashMap<(u32, u32), Thing>,
+    /// Who depends on what, and whether internally.
+    pub needs: Vec<(Thing, Thing, bool)>,
+    /// The OIDs of what holds rows, and about how many: 0 only if there are certainly none.
+    pub sizes: Vec<(u32, u64)>,
+}
+
 /// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
-/// them.
+/// them. The links have been read.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[String]) -> Result<Unmanaged> {
-    let client = &session.client;
-    let mut names: HashMap<u32, String> = HashMap::new();
-    let mut classes: HashMap<String, u32> = HashMap::new();
-    for row in client
-        .query(
-            "select oid, relname::text from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
-            &[],
-        )
-        .await?
-    {
-        let (oid, name): (u32, String) = (row.try_get(0)?, row.try_get(1)?);
-        classes.insert(name.clone(), oid);
-        names.insert(oid, name);
-    }
-    let class_of = |name: &str| classes.get(name).copied().unwrap_or_default();
-    let known: FxHashMap<(u32, u32, i32), &Address> =
+    let (parts, links) = (std::mem::take(&mut loaded.links.parts), std::mem::take(&mut loaded.links.needs));
+    let class_of = |name: &str| loaded.classes.get(name).copied().unwrap_or_default();
+    let known: FxHashMap<Thing, &Address> =
         loaded.ids.iter().map(|((class, oid, sub), address)| ((class_of(class), *oid, *sub), address)).collect();
-    let mut parts: FxHashMap<(u32, u32), (u32, u32, i32)> = FxHashMap::default();
-    for row in client.query(PARTS, &[]).await? {
-        let class: &str = row.try_get(2)?;
-        parts.insert((row.try_get(0)?, row.try_get(1)?), (class_of(class), row.try_get(3)?, row.try_get(4)?));
-    }
     let resolve = |class: u32, oid: u32, sub: i32| -> Option<&Address> {
         let (mut class, mut oid, mut sub) = (class, oid, sub);
         // A part of a part (the array type of a row type) is two steps away; no chain is longer.
@@ -133,12 +135,10 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         None
     };
     let mut needs: FxHashMap<Address, Vec<Address>> = FxHashMap::default();
-    let mut unknown: HashMap<Address, Vec<(u32, u32, i32)>> = HashMap::new();
+    let mut unknown: HashMap<Address, Vec<Thing>> = HashMap::new();
     let mut astray: BTreeSet<Address> = BTreeSet::new();
-    for row in client.query(SCAN, &[]).await? {
-        let (class, oid, sub): (u32, u32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let internal: bool = row.try_get(6)?;
-        let Some(on) = resolve(row.try_get(3)?, row.try_get(4)?, row.try_get(5)?) else {
+    for ((class, oid, sub), (on_class, on, on_sub), internal) in links {
+        let Some(on) = resolve(on_class, on, on_sub) else {
             astray.extend(resolve(class, oid, sub).filter(|_| !internal).cloned());
             continue;
         };
@@ -150,7 +150,7 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         }
     }
     let mut held: HashMap<(u32, u32), Held> = HashMap::new();
-    for row in client.query(NAMES, &[&schemas]).await? {
+    for row in session.client.query(NAMES, &[&schemas]).await? {
         let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
         if resolve(class, oid, 0).is_none() {
             let (spaces, schema, name): (Vec<String>, &str, &str) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
@@ -209,10 +209,10 @@ async fn holders(session: &Session, mut held: HashMap<(u32, u32), Held>) -> Resu
 /// left out.
 async fn describe(
     session: &Session,
-    unknown: HashMap<Address, Vec<(u32, u32, i32)>>,
+    unknown: HashMap<Address, Vec<Thing>>,
 ) -> Result<HashMap<Address, Vec<Dependent>>> {
     let mut dependents: HashMap<Address, Vec<Dependent>> = HashMap::new();
-    let mut wanted: Vec<((u32, u32, i32), Address)> =
+    let mut wanted: Vec<(Thing, Address)> =
         unknown.into_iter().flat_map(|(on, ids)| ids.into_iter().map(move |id| (id, on.clone()))).collect();
     wanted.sort();
     let classes: Vec<u32> = wanted.iter().map(|((class, _, _), _)| *class).collect();

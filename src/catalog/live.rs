@@ -24,7 +24,7 @@ pub struct Live {
 /// What was read, without what plans need besides.
 impl From<Loaded> for Live {
     fn from(loaded: Loaded) -> Self {
-        let Loaded { model, ids: _, members: _, unchecked, foreign_grants, unmodelled, unread, astray } = loaded;
+        let Loaded { model, unchecked, foreign_grants, unmodelled, unread, astray, .. } = loaded;
         let (unmanaged, surroundings) = (Unmanaged::default(), Surroundings::default());
         Self { model, unmanaged, surroundings, unmodelled, unread, unchecked, foreign_grants, astray }
     }

@@ -5,6 +5,7 @@
 //! OIDs stay in here, in `reader` and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
+use super::depend::Links;
 use super::fetch::Connections;
 use super::parts::Stages;
 use super::printing::{self, Alike};
@@ -38,6 +39,10 @@ pub struct Loaded {
     pub model: Model,
     /// Where each OID went.
     pub ids: Vec<(Id, Address)>,
+    /// How things hang together, until it is filled in; nothing where that was not asked for.
+    pub links: Links,
+    /// OIDs of the system catalogs.
+    pub classes: HashMap<String, u32>,
     /// Extension by the (catalog, OID) of its members.
     pub members: HashMap<(u32, u32), Address>,
     /// What the role may not read, in words.
@@ -55,12 +60,12 @@ pub struct Loaded {
 /// Attempts when something vanishes while it is being printed: busy databases make temporary things all the time.
 const ATTEMPTS: usize = 20;
 
-/// Reads the model in one snapshot. A concurrent DROP makes a print fail; then all is read again.
-pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
+/// Reads the model in one snapshot; with `deep`, also the links. A concurrent DROP makes a print fail; then all is read again.
+pub async fn load(session: &Session, wanted: &Wanted, deep: bool) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.snapshot().await?;
-        match read(session, wanted, true).await {
+        match read(session, wanted, true, deep).await {
             Ok(mut loaded) => {
                 loaded.read_rows(session, &wanted.rows).await?;
                 return Ok(loaded);
@@ -74,13 +79,13 @@ pub async fn load(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     }
 }
 
-/// Reads the model in the transaction that is open already; where each statement sees what is committed, a
+/// Reads the model and the links in the transaction that is open already; where each statement sees what is committed, a
 /// concurrent DROP makes it read again.
 pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.client.batch_execute("SAVEPOINT pgplumb_read").await?;
-        match read(session, wanted, false).await {
+        match read(session, wanted, false, true).await {
             Ok(mut loaded) => {
                 session.client.batch_execute("RELEASE pgplumb_read").await?;
                 loaded.read_rows(session, &wanted.rows).await?;
@@ -138,7 +143,7 @@ select co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname)
 from pg_collation co join pg_namespace n on n.oid = co.collnamespace";
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
-async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::Result<Loaded, Failure> {
+async fn read(session: &Session, wanted: &Wanted, whole: bool, deep: bool) -> std::result::Result<Loaded, Failure> {
     let client = &session.client;
     let rows = client
         .query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas])
@@ -178,7 +183,7 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool) -> std::result::R
     }
     let connections = Connections::of(session, whole, &schemas).await?;
     ground.within.schemas = schemas;
-    let Stages { above: [roots, above], references, columns, rest } = Stages::of(session.major, whole);
+    let Stages { above: [roots, above], references, columns, rest } = Stages::of(session.major, whole, deep);
     let reader = reader.stage(&connections, roots).await?;
     let reader = reader.stage(&connections, above).await?;
     let mut reader = reader.stage(&connections, references).await?;

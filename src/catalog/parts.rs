@@ -1,7 +1,7 @@
 //! What is asked of a catalog, in stages: nothing in a stage depends on what else is in it.
 
-use super::printing;
 use super::session::for_major;
+use super::{depend, printing, surroundings};
 use crate::kinds::{Catalog, Kind, Trees, KINDS};
 
 const UNREAD: &str = "\
@@ -40,6 +40,12 @@ pub enum Part {
     Comments,
     Unmodelled,
     Unread,
+    /// Who depends on what.
+    Needs,
+    /// What is a part of something else.
+    Parts,
+    /// How much there is in what holds rows.
+    Sizes,
 }
 
 impl Part {
@@ -53,6 +59,9 @@ impl Part {
             Self::Comments => COMMENTS.to_owned(),
             Self::Unmodelled => include_str!("unmodelled.sql").to_owned(),
             Self::Unread => UNREAD.to_owned(),
+            Self::Needs => depend::SCAN.to_owned(),
+            Self::Parts => depend::PARTS.to_owned(),
+            Self::Sizes => surroundings::SIZES.to_owned(),
         }
     }
 }
@@ -70,8 +79,8 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// `whole`: also what no kind models.
-    pub fn of(major: u32, whole: bool) -> Self {
+    /// `whole`: also what no kind models. `deep`: also how things hang together, and how large they are.
+    pub fn of(major: u32, whole: bool, deep: bool) -> Self {
         let (mut above, mut columns, mut rest) = ([Vec::new(), Vec::new()], Vec::new(), Vec::new());
         let (mut trees, mut asides) = (Vec::new(), Vec::new());
         for (kind, catalog) in KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?))) {
@@ -89,6 +98,9 @@ impl Stages {
                 &mut rest
             };
             stage.push(Part::Kind(kind, catalog));
+        }
+        if deep {
+            columns.extend([Part::Needs, Part::Parts, Part::Sizes]);
         }
         columns.push(Part::Comments);
         if whole {

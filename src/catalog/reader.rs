@@ -1,6 +1,7 @@
 //! Rows of the catalog, decoded into nodes: on two threads, since the client would otherwise be what a fast server waits
 //! for. Within a stage no row depends on another, so that their order does not matter.
 
+use super::depend::Links;
 use super::fetch::{Connections, Within};
 use super::load::{Failure, Id, Loaded, Wanted};
 use super::parts::Part;
@@ -76,6 +77,7 @@ struct Gathered {
     comments: Vec<((u32, u32, i32), String)>,
     unmodelled: Vec<Unmodelled>,
     unread: Vec<Unread>,
+    links: Links,
 }
 
 /// A row of a kind's query, decoded.
@@ -147,8 +149,8 @@ impl Reader {
     pub fn finish(mut self) -> Loaded {
         let comments = self.comments();
         let Self { ground, gathered } = self;
-        let Ground { members, known, texts, asides, .. } = ground;
-        let Gathered { nodes, parents, ids, mut foreign_grants, mut unmodelled, mut unread, .. } = gathered;
+        let Ground { members, classes, known, texts, asides, .. } = ground;
+        let Gathered { nodes, parents, ids, links, mut foreign_grants, mut unmodelled, mut unread, .. } = gathered;
         // Nobody waits for that.
         tokio::task::spawn_blocking(move || drop((known, texts, asides)));
         let mut model = Model::of_tree(nodes, &parents);
@@ -157,7 +159,7 @@ impl Reader {
         unmodelled.sort();
         unread.sort();
         let (unchecked, astray) = (Vec::new(), BTreeSet::new());
-        Loaded { model, ids, members, unchecked, foreign_grants, unmodelled, unread, astray }
+        Loaded { model, ids, links, classes, members, unchecked, foreign_grants, unmodelled, unread, astray }
     }
 
     /// The comments, with what they are of.
@@ -307,6 +309,20 @@ impl Gathered {
             Part::Unread => {
                 let (schema, name) = (row.try_get(0)?, row.try_get(1)?);
                 self.unread.push(Unread { schema, name, what: row.try_get(2)? });
+            }
+            Part::Needs => {
+                let thing = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                let on = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+                self.links.needs.push((thing, on, row.try_get(6)?));
+            }
+            Part::Parts => {
+                let whose = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
+                self.links.parts.insert((row.try_get(0)?, row.try_get(1)?), whose);
+            }
+            Part::Sizes => {
+                // What is gone by now has none.
+                let rows: Option<i64> = row.try_get(1)?;
+                self.links.sizes.push((row.try_get(0)?, rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)));
             }
             Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
         }

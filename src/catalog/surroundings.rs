@@ -6,6 +6,7 @@ use super::session::Session;
 use crate::error::Result;
 use crate::kinds::{facet, DefaultGrants};
 use crate::model::{Address, Grants};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 
 /// Sizes and default privileges.
@@ -23,21 +24,19 @@ pub struct Surroundings {
     pub default_acl: Vec<String>,
 }
 
+/// About how many rows there are, in what holds any.
+pub(super) const SIZES: &str = "\
+select c.oid, case when c.reltuples > 0 then c.reltuples::int8 else (pg_relation_size(c.oid) / 100)::int8 end
+from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
+
 impl Surroundings {
+    /// Puts them together where the links have been read, and asks for the rest.
     pub async fn read(session: &Session, loaded: &Loaded) -> Result<Self> {
         let mut surroundings = Self { role: session.role.clone(), ..Self::default() };
-        let sizes = "select c.oid, case when c.reltuples > 0 then c.reltuples::int8
-                     else (pg_relation_size(c.oid) / 100)::int8 end
-                     from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
         let relations = loaded.ids.iter().filter(|((class, _, sub), _)| *class == "pg_class" && *sub == 0);
-        let relations: HashMap<u32, &Address> = relations.map(|((_, oid, _), address)| (*oid, address)).collect();
-        for row in session.client.query(sizes, &[]).await? {
-            let rows: Option<i64> = row.try_get(1)?;
-            if let Some(address) = relations.get(&row.try_get(0)?) {
-                let rows = rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-                surroundings.sizes.insert((*address).clone(), rows);
-            }
-        }
+        let relations: FxHashMap<u32, &Address> = relations.map(|((_, oid, _), address)| (*oid, address)).collect();
+        let sizes = loaded.links.sizes.iter().filter_map(|(oid, rows)| Some(((*relations.get(oid)?).clone(), *rows)));
+        surroundings.sizes = sizes.collect();
         let held = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
         surroundings.held_by_policies = session.client.query_one(held, &[]).await?.try_get(0)?;
         let defaults = "select d.defaclobjtype::text, coalesce(n.nspname::text, ''), d.defaclacl::text
