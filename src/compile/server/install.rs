@@ -28,17 +28,12 @@ pub struct Install {
 /// `PGPLUMB_PG_ROOT`.
 pub fn installs(setting: Option<&Path>) -> Vec<Install> {
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
-    for (_, directories) in places(setting) {
-        for bin in directories {
-            if let Some(install) = probe(&bin) {
-                if seen.insert((install.major, install.bin.clone())) {
-                    found.push(install);
-                }
-            }
-        }
-    }
-    found
+    probed(setting).filter(|install| seen.insert((install.major, install.bin.clone()))).collect()
+}
+
+/// The same, some of them more than once, each asked for its version when its turn comes.
+fn probed(setting: Option<&Path>) -> impl Iterator<Item = Install> + '_ {
+    places(setting).flat_map(|(_, directories)| directories).filter_map(|bin| probe(&bin))
 }
 
 /// The preferred installation of a major, or of any. Fails with what was searched and what is there.
@@ -50,12 +45,12 @@ pub fn find(major: Option<u32>, setting: Option<&Path>) -> Result<Install> {
             ));
         }
     }
-    let found = installs(setting);
-    if let Some(install) = found.iter().find(|install| major.is_none_or(|major| install.major == major)) {
-        return Ok(install.clone());
+    if let Some(install) = probed(setting).find(|install| major.is_none_or(|major| install.major == major)) {
+        return Ok(install);
     }
+    let found = installs(setting);
     let wanted = major.map_or_else(|| "PostgreSQL".to_owned(), |major| format!("PostgreSQL {major}"));
-    let searched: Vec<String> = places(setting).into_iter().map(|(label, _)| label).collect();
+    let searched: Vec<String> = places(setting).map(|(label, _)| label).collect();
     let there = if found.is_empty() {
         "found none".to_owned()
     } else {
@@ -103,30 +98,31 @@ impl Install {
     }
 }
 
-/// Each place with its name for messages and the directories of binaries it leads to.
-fn places(setting: Option<&Path>) -> Vec<(String, Vec<PathBuf>)> {
-    let mut places = Vec::new();
-    if let Some(path) = setting {
-        places.push((path.display().to_string(), under(path)));
-    }
-    if let Some(list) = std::env::var_os(ROOT_VARIABLE).filter(|list| !list.is_empty()) {
+/// Each place with its name for messages and the directories of binaries it leads to, looked at when its turn comes.
+fn places(setting: Option<&Path>) -> impl Iterator<Item = (String, Vec<PathBuf>)> + '_ {
+    let set = setting.map(|path| (path.display().to_string(), under(path)));
+    let named = || {
+        let list = std::env::var_os(ROOT_VARIABLE).filter(|list| !list.is_empty())?;
         let paths: Vec<PathBuf> = std::env::split_paths(&list).collect();
         let label = format!("{ROOT_VARIABLE} ({})", list.to_string_lossy());
-        places.push((label, paths.iter().flat_map(|path| under(path)).collect()));
-    }
-    let path: Vec<PathBuf> = std::env::var_os("PATH")
-        .map(|list| std::env::split_paths(&list).filter(|path| path.is_absolute()).collect())
-        .unwrap_or_default();
-    places.push(("PATH".to_owned(), path));
-    places.push((
-        "pg_config --bindir".to_owned(),
-        output(Path::new("pg_config"), "--bindir").map(PathBuf::from).into_iter().collect(),
-    ));
-    places.push(("/usr/lib/postgresql/*/bin".to_owned(), numbered("/usr/lib/postgresql", "")));
-    places.push(("/usr/pgsql-*/bin".to_owned(), numbered("/usr", "pgsql-")));
-    places.push(("/usr/local/pgsql/bin".to_owned(), vec![PathBuf::from("/usr/local/pgsql/bin")]));
-    places.push(("/opt/homebrew/opt/postgresql@*/bin".to_owned(), numbered("/opt/homebrew/opt", "postgresql@")));
-    places
+        Some((label, paths.iter().flat_map(|path| under(path)).collect()))
+    };
+    let path = || {
+        let list = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&list).filter(|path| path.is_absolute()).collect()
+    };
+    let told = || output(Path::new("pg_config"), "--bindir").map(PathBuf::from).into_iter().collect();
+    type Look = fn() -> Vec<PathBuf>;
+    let usual: [(&str, Look); 6] = [
+        ("PATH", path),
+        ("pg_config --bindir", told),
+        ("/usr/lib/postgresql/*/bin", || numbered("/usr/lib/postgresql", "")),
+        ("/usr/pgsql-*/bin", || numbered("/usr", "pgsql-")),
+        ("/usr/local/pgsql/bin", || vec![PathBuf::from("/usr/local/pgsql/bin")]),
+        ("/opt/homebrew/opt/postgresql@*/bin", || numbered("/opt/homebrew/opt", "postgresql@")),
+    ];
+    let usual = usual.into_iter().map(|(label, directories)| (label.to_owned(), directories()));
+    set.into_iter().chain(std::iter::once_with(named).flatten()).chain(usual)
 }
 
 /// The directories of binaries a path may mean: itself, its `bin`, and `<major>/bin` in it.
