@@ -9,7 +9,8 @@ use crate::diff::diff;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
 use crate::model::{Address, Node};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What happens to one address.
 #[derive(Debug)]
@@ -50,7 +51,9 @@ pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged) -> Result<Fates<'a>> 
     let mut expansion =
         Expansion { scope, unmanaged, fates: BTreeMap::new(), queue: VecDeque::new(), refusals: Vec::new() };
     expansion.start();
-    expansion.spread(&users(scope));
+    if !expansion.queue.is_empty() {
+        expansion.spread(&users(scope));
+    }
     let Expansion { fates, refusals, .. } = expansion;
     if refusals.is_empty() {
         Ok(fates)
@@ -60,8 +63,8 @@ pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged) -> Result<Fates<'a>> 
 }
 
 /// Who uses each live address.
-fn users<'a>(scope: &Scope<'a>) -> HashMap<&'a Address, Vec<&'a Node>> {
-    let mut users: HashMap<&Address, Vec<&Node>> = HashMap::new();
+fn users<'a>(scope: &Scope<'a>) -> FxHashMap<&'a Address, Vec<&'a Node>> {
+    let mut users: FxHashMap<&Address, Vec<&Node>> = FxHashMap::default();
     for node in scope.actual.nodes() {
         for need in &node.needs {
             users.entry(need).or_default().push(node);
@@ -158,7 +161,7 @@ impl<'a> Expansion<'_, 'a> {
         })
     }
 
-    fn spread(&mut self, users: &HashMap<&'a Address, Vec<&'a Node>>) {
+    fn spread(&mut self, users: &FxHashMap<&'a Address, Vec<&'a Node>>) {
         while let Some((below, cause, chain)) = self.queue.pop_front() {
             let mut chain = chain;
             chain.push(below.clone());
