@@ -39,7 +39,7 @@ const IMPORTS: &[(&str, &str)] = &[
 /// What one place alone may use, as paths or parts of paths, and where.
 const ALONE: &[(&str, &[&str])] = &[
     ("pg_query::", &["sql/"]),
-    ("petgraph::", &["plan/graph.rs"]),
+    ("petgraph::", &["plan/graph.rs", "compile/halves.rs"]),
     ("saphyr_parser::", &["yaml/"]),
     ("clap::", &["cli/", "main.rs"]),
     ("indicatif::", &["cli/"]),

@@ -6,58 +6,15 @@
 
 mod support;
 
-use pgplumb::compile::lock::{path_of, write, Lock, LockedSettings, Origin};
-use pgplumb::compile::surroundings::Stubs;
-use pgplumb::compile::{self, Place, Scratch};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use pgplumb::compile::lock::path_of;
 use std::path::Path;
+use support::compiled::compiled;
 use support::server::{majors, Server};
 
 /// What the compilation says of clones, and the text of the lock.
-type Outcome = Result<(Vec<String>, String), String>;
-
-/// Compiles what is declared in a directory, from its lock if there is one.
-fn compile(server: &Server, directory: &Path, many: Option<usize>) -> Outcome {
-    let words = |error: pgplumb::error::Error| error.to_string();
-    let lock = Lock::read(&path_of(directory)).map_err(words)?;
-    let mut more = BTreeSet::new();
-    let (reading, increment) = loop {
-        let mut reading = compile::read(directory, lock.as_ref(), &more).map_err(words)?;
-        let increments = reading.increments(lock.as_ref(), &[server.major], &Stubs::default(), true);
-        let increment = increments.map_err(words)?.remove(&server.major).unwrap_or_default();
-        if increment.unread.is_empty() {
-            break (reading, increment);
-        }
-        more.extend(increment.unread);
-    };
-    let said = RefCell::new(Vec::new());
-    let progress = |text: &str| {
-        if text.contains("clones") {
-            said.borrow_mut().push(text.to_owned());
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let place = Place::Server(Box::new(server.target("postgres")));
-    let nodes = runtime.block_on(async {
-        let mut scratch = Scratch::open(&place, server.major, &[], &|_| None).await?;
-        scratch.many = many;
-        let nodes = compile::compile(&reading.declaration, increment, &mut scratch, &progress).await;
-        scratch.close().await?;
-        nodes
-    });
-    let nodes = nodes.map_err(words)?.ok_or("names clash")?;
-    let declared = &reading.declaration.settings;
-    let settings = LockedSettings {
-        schemas: declared.schemas.clone(),
-        ignore: declared.ignore.clone(),
-        tenancy: declared.tenancy.clone(),
-        stubs: Stubs::default(),
-    };
-    let declaration = &reading.declaration;
-    let origin = Origin { sources: &declaration.sources, basis: &declaration.basis, settings, adopted: false };
-    let text = write(&BTreeMap::from([(server.major, nodes)]), &origin).map_err(words)?;
-    Ok((said.into_inner(), text))
+fn compile(server: &Server, directory: &Path, many: Option<usize>) -> Result<(Vec<String>, String), String> {
+    let (said, lock) = compiled(server, directory, &|scratch| scratch.many = many)?;
+    Ok((said.into_iter().filter(|text| text.contains("clones")).collect(), lock))
 }
 
 /// Three tables that refer to `parent`, by what follows their name in the map of tables.

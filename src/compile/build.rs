@@ -2,7 +2,7 @@
 
 use super::clones::{cloned, Clones};
 use super::mistakes::{Failure, Mistakes};
-use super::scratch::{Built, Room};
+use super::scratch::{Built, Later, Room};
 use crate::catalog::{Session, Surroundings, Unmanaged};
 use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Pos, Problem, Result};
@@ -105,20 +105,69 @@ pub(super) async fn prepare(session: &Session, schemas: &[String]) -> Result<()>
     Ok(session.client.batch_execute("CREATE SCHEMA IF NOT EXISTS public").await?)
 }
 
-/// Builds a part of a declaration: drafts as they are written, and what they rest on as it was printed before. All
-/// independent mistakes are reported, each where it was written. Tables with `many` referrers are cloned.
+/// What is to be run to build a part of a declaration: drafts as they are written, and what they rest on as it was printed
+/// before.
+pub struct Work {
+    model: Model,
+    later: Vec<Later>,
+    steps: Vec<plan::Step>,
+    clones: Clones,
+}
+
+impl Work {
+    /// Works it out, without asking a server. Tables with `many` referrers are cloned.
+    pub fn of(room: &Room, declaration: &Declaration, part: &Model, many: Option<usize>) -> Result<Self> {
+        let (model, later) = draft(room, declaration, part);
+        let (steps, clones) = first_steps(&model, room.major, many)?;
+        Ok(Self { model, later, steps, clones })
+    }
+}
+
+/// The part as it is built in a room, and what is added to it when all is there.
+fn draft(room: &Room, declaration: &Declaration, part: &Model) -> (Model, Vec<Later>) {
+    let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
+    let prepared = |node: &Node| match drafts.get(&node.address) {
+        Some(draft) => closed(draft, bare(node)),
+        None => bare(node),
+    };
+    room.within_limits(Model::new(part.nodes().iter().map(prepared).collect()))
+}
+
+/// The steps that create a model, with clones where there are `many` referrers.
+fn first_steps(model: &Model, major: u32, many: Option<usize>) -> Result<(Vec<plan::Step>, Clones)> {
+    match many.and_then(|many| cloned(model, many)) {
+        Some((whole, clones)) => Ok((operations(&whole, major)?, clones)),
+        None => Ok((operations(model, major)?, Clones::default())),
+    }
+}
+
+/// Builds what was worked out. None, and nothing stays, if anything is refused.
+///
+/// # Errors
+/// The connection is lost; what was built within limits cannot be made whole.
+pub async fn at_once(room: &Room, work: Work, declaration: &Declaration) -> Result<Option<(Built, Clones)>> {
+    let Work { model, later, mut steps, clones } = work;
+    prepare(room, &declaration.settings.schemas).await?;
+    let given = room.given().await?;
+    steps.retain(|step| !given.contains(&step.at));
+    room.client.batch_execute("BEGIN").await?;
+    let names = Names::new(declaration, &clones);
+    if all_at_once(room, &steps, &|step| names.path(step)).await? && bodies(room, declaration).await?.is_empty() {
+        return Ok(Some((room.end(&model, &later, &declaration.settings, Some(declaration)).await?, clones)));
+    }
+    room.client.batch_execute("ROLLBACK").await?;
+    Ok(None)
+}
+
+/// Builds a part of a declaration. All independent mistakes are reported, each where it was written. Tables with `many`
+/// referrers are cloned.
 pub async fn drafts(
     room: &Room,
     declaration: &Declaration,
     part: &Model,
     many: Option<usize>,
 ) -> Result<(Built, Clones)> {
-    let drafts: HashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
-    let prepared = |node: &Node| match drafts.get(&node.address) {
-        Some(draft) => closed(draft, bare(node)),
-        None => bare(node),
-    };
-    let (whole, later) = room.within_limits(Model::new(part.nodes().iter().map(prepared).collect()));
+    let (whole, later) = draft(room, declaration, part);
     let session: &Session = room;
     prepare(session, &declaration.settings.schemas).await?;
     let mut mistakes = Mistakes::default();
@@ -136,6 +185,32 @@ pub async fn drafts(
     }
 }
 
+/// Under which names the steps of a declaration are run.
+struct Names<'a> {
+    by_path: HashMap<String, &'a Draft>,
+    clones: &'a Clones,
+    settings: &'a Settings,
+}
+
+impl<'a> Names<'a> {
+    fn new(declaration: &'a Declaration, clones: &'a Clones) -> Self {
+        let by_path = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
+        Self { by_path, clones, settings: &declaration.settings }
+    }
+
+    fn draft(&self, step: &plan::Step) -> Option<&'a Draft> {
+        self.by_path.get(&step.at).copied()
+    }
+
+    fn path(&self, step: &plan::Step) -> String {
+        let home = match self.draft(step) {
+            Some(draft) => draft.node.address.schema(),
+            None => self.clones.home(&step.at).unwrap_or("public"),
+        };
+        search_path(home, self.settings)
+    }
+}
+
 /// Builds as much of a model as can be built; what the server refused, and the clones that are used.
 async fn attempt(
     session: &Room,
@@ -143,25 +218,16 @@ async fn attempt(
     model: &Model,
     many: Option<usize>,
 ) -> Result<(Vec<Failure>, Clones)> {
-    let settings = &declaration.settings;
     let given = session.given().await?;
-    let by_path: HashMap<String, &Draft> = declaration.drafts.iter().map(|d| (d.node.address.path(), d)).collect();
-    let steps = |model: &Model| missing(model, session.major, &given);
-    let (whole, clones) = match many.and_then(|many| cloned(model, many)) {
-        Some((whole, clones)) => (Some(whole), clones),
-        None => (None, Clones::default()),
-    };
-    let home = |step: &plan::Step| match by_path.get(&step.at) {
-        Some(draft) => draft.node.address.schema(),
-        None => clones.home(&step.at).unwrap_or("public"),
-    };
-    let mut waiting = steps(whole.as_ref().unwrap_or(model))?;
+    let (mut waiting, clones) = first_steps(model, session.major, many)?;
+    waiting.retain(|step| !given.contains(&step.at));
+    let names = Names::new(declaration, &clones);
     // Most declarations hold no mistake.
-    if all_at_once(session, &waiting, &|step| search_path(home(step), settings)).await? {
+    if all_at_once(session, &waiting, &|step| names.path(step)).await? {
         return Ok((bodies(session, declaration).await?, clones));
     }
     // What a clone refuses is tried with the table itself, which has the last word.
-    let direct = whole.as_ref().map(|_| steps(model)).transpose()?.unwrap_or_default();
+    let direct = if clones.are_none() { Vec::new() } else { missing(model, session.major, &given)? };
     let direct = direct.into_iter().filter(|step| clones.is_referrer(&step.at));
     let mut direct: HashMap<String, plan::Step> = direct.map(|step| (step.at.clone(), step)).collect();
     let mut done_before = usize::MAX;
@@ -172,10 +238,10 @@ async fn attempt(
         done_before = waiting.len();
         refused.clear();
         for mut step in std::mem::take(&mut waiting) {
-            let mut outcome = run(session, &step, home(&step), settings).await?;
+            let mut outcome = run(session, &step, &names.path(&step)).await?;
             if let Some(itself) = outcome.as_ref().and_then(|_| direct.remove(&step.at)) {
                 step = itself;
-                outcome = run(session, &step, home(&step), settings).await?;
+                outcome = run(session, &step, &names.path(&step)).await?;
             }
             if let Some((sql, error)) = outcome {
                 refused.push((sql, error));
@@ -186,7 +252,7 @@ async fn attempt(
     let mut failures = Vec::new();
     let failed = waiting.iter().zip(&refused).filter(|(step, _)| clones.home(&step.at).is_none());
     for (step, (sql, error)) in failed {
-        let draft = by_path.get(&step.at).copied();
+        let draft = names.draft(step);
         let inside = match (draft, found_inside(sql, error, draft, declaration, model)) {
             (Some(draft), None) => culprit(session, step, error, draft, declaration, model).await?,
             (_, found) => found,
@@ -264,7 +330,7 @@ async fn culprit(
         let Ok(steps) = operations(&Model::new(left.map(|n| (*n).clone()).collect()), session.major) else { continue };
         let Some(trial) = steps.into_iter().find(|s| s.at == step.at) else { continue };
         session.client.batch_execute("SAVEPOINT trial").await?;
-        let refused = run(session, &trial, whole.schema(), &declaration.settings).await?;
+        let refused = run(session, &trial, &search_path(whole.schema(), &declaration.settings)).await?;
         session.client.batch_execute("ROLLBACK TO trial; RELEASE trial").await?;
         let same = refused.is_some_and(|(_, e)| words(&e) == words(error));
         match part {
@@ -285,14 +351,8 @@ pub fn search_path(home: &str, settings: &Settings) -> String {
     schemas.filter(|s| !s.is_empty()).map(|s| Ident(s).to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a step under the names that its schema sees; on failure, the statement and the server's error.
-async fn run(
-    session: &Session,
-    step: &plan::Step,
-    home: &str,
-    settings: &Settings,
-) -> Result<Option<(String, tokio_postgres::Error)>> {
-    let path = search_path(home, settings);
+/// Runs a step under the names that `path` says; on failure, the statement and the server's error.
+async fn run(session: &Session, step: &plan::Step, path: &str) -> Result<Option<(String, tokio_postgres::Error)>> {
     session.client.batch_execute(&format!("SAVEPOINT step; SET LOCAL search_path = {path}")).await?;
     for sql in &step.sql {
         if let Err(error) = session.client.batch_execute(sql).await {

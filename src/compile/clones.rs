@@ -100,6 +100,10 @@ fn referring(node: &Node, from: &Address, to: &Address) -> Node {
 }
 
 impl Clones {
+    pub fn are_none(&self) -> bool {
+        self.by_schema.is_empty()
+    }
+
     /// Whether what is built at a path refers to a clone.
     pub fn is_referrer(&self, path: &str) -> bool {
         self.referrers.contains(path)
@@ -114,7 +118,7 @@ impl Clones {
     /// How many there are and what for; None if there are none.
     pub fn words(&self) -> Option<String> {
         let Self { by_schema, referrers } = self;
-        (!by_schema.is_empty()).then(|| format!("{} references led to {} clones", referrers.len(), by_schema.len()))
+        (!self.are_none()).then(|| format!("{} references led to {} clones", referrers.len(), by_schema.len()))
     }
 
     /// Reads what the open transaction has built, as if there were no clones.
@@ -122,7 +126,7 @@ impl Clones {
     /// # Errors
     /// What cannot be read.
     pub async fn read_back(&self, room: &Room, wanted: &Wanted) -> Result<Model> {
-        if self.by_schema.is_empty() {
+        if self.are_none() {
             return read_back(room, wanted).await;
         }
         let mut also = wanted.clone();

@@ -13,7 +13,8 @@ use crate::declare::Declaration;
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
 use crate::sql::tokens;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done with a declaration of which some is known.
 #[derive(Default)]
@@ -60,10 +61,10 @@ pub fn written(draft: &Draft) -> Box<str> {
 pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let Before { nodes, read, moved, adopted_too } = before;
     let drafts: BTreeMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
-    let mut dirty: HashSet<Address> = moved.into_iter().collect();
-    let mut known: HashSet<&Address> = HashSet::new();
+    let mut dirty: FxHashSet<Address> = moved.into_iter().collect();
+    let mut known: FxHashSet<&Address> = FxHashSet::default();
     // Nothing of them was ever compiled: what PostgreSQL makes by itself comes again with what is.
-    let adopted: HashSet<&str> = nodes
+    let adopted: FxHashSet<&str> = nodes
         .iter()
         .filter(|l| l.written.is_none() && drafts.contains_key(l.written_as()))
         .map(|l| &*l.source)
@@ -86,7 +87,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         known.insert(address);
     }
     let new: Vec<&Address> = drafts.keys().copied().filter(|address| !known.contains(address)).collect();
-    let shadows: HashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
+    let shadows: FxHashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
     dirty.extend(new.into_iter().cloned());
     spread(&nodes, &mut dirty, &shadows);
 
@@ -129,17 +130,17 @@ fn drafted(locked: &Locked, drafts: &BTreeMap<&Address, &Draft>) -> bool {
 }
 
 /// Goes from what is dirty to what rests on it, until nothing is added.
-fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(String, String)>) {
+fn spread(nodes: &[Locked], dirty: &mut FxHashSet<Address>, shadows: &FxHashSet<(String, String)>) {
     if dirty.is_empty() {
         return;
     }
-    let bodies: Vec<(&Locked, HashSet<String>)> =
+    let bodies: Vec<(&Locked, FxHashSet<String>)> =
         nodes.iter().filter_map(|l| Some((l, words(&kinds::kind_of(&l.node.address).untracked(&l.node)?)))).collect();
     loop {
-        let relations: HashSet<Address> =
+        let relations: FxHashSet<Address> =
             dirty.iter().filter(|a| a.kind() == "column" || *a == &a.thing()).map(Address::thing).collect();
         let implied = dirty.iter().filter(|address| kinds::kind_of(address).is_implied());
-        let bringers: HashSet<Address> = implied.filter_map(Address::parent).collect();
+        let bringers: FxHashSet<Address> = implied.filter_map(Address::parent).collect();
         let mut more: Vec<Address> = Vec::new();
         for Locked { node, reads, .. } in nodes.iter().filter(|l| !dirty.contains(&l.node.address)) {
             // Columns come and go with their view, and it is made again for one of them.
@@ -155,8 +156,8 @@ fn spread(nodes: &[Locked], dirty: &mut HashSet<Address>, shadows: &HashSet<(Str
                 more.push(node.address.clone());
             }
         }
-        let things: HashSet<String> = dirty.iter().filter_map(|a| Some(name_of(&a.thing())?.1)).collect();
-        let names_one = |words: &HashSet<String>| words.iter().any(|word| things.contains(word));
+        let things: FxHashSet<String> = dirty.iter().filter_map(|a| Some(name_of(&a.thing())?.1)).collect();
+        let names_one = |words: &FxHashSet<String>| words.iter().any(|word| things.contains(word));
         let bodies = bodies.iter().filter(|(l, words)| !dirty.contains(&l.node.address) && names_one(words));
         more.extend(bodies.map(|(l, _)| l.node.address.clone()));
         if more.is_empty() {
@@ -178,14 +179,14 @@ fn name_of(address: &Address) -> Option<(String, String)> {
 }
 
 /// The names in a body.
-fn words(body: &str) -> HashSet<String> {
+fn words(body: &str) -> FxHashSet<String> {
     let found = tokens(body).unwrap_or_default();
     found.iter().map(|token| token.text.trim_matches('"').replace("\"\"", "\"").to_lowercase()).collect()
 }
 
 /// Things by the name that a body may call them.
-fn names(written: &Model, kept: &[Locked]) -> HashMap<String, Vec<Address>> {
-    let mut names: HashMap<String, Vec<Address>> = HashMap::new();
+fn names(written: &Model, kept: &[Locked]) -> FxHashMap<String, Vec<Address>> {
+    let mut names: FxHashMap<String, Vec<Address>> = FxHashMap::default();
     let has_bodies = written.nodes().iter().any(|n| kinds::kind_of(&n.address).untracked(n).is_some());
     if has_bodies {
         let all = written.nodes().iter().map(|n| &n.address).chain(kept.iter().map(|l| &l.node.address));
@@ -199,11 +200,18 @@ fn names(written: &Model, kept: &[Locked]) -> HashMap<String, Vec<Address>> {
 }
 
 /// What is written anew, and for all else what the lock has.
-struct Mix<'a> {
+pub(super) struct Mix<'a> {
     written: &'a Model,
     /// Sorted by address.
     kept: &'a [Locked],
-    names: HashMap<String, Vec<Address>>,
+    names: FxHashMap<String, Vec<Address>>,
+}
+
+impl<'a> Mix<'a> {
+    /// A model that stands by itself.
+    pub fn of(model: &'a Model) -> Self {
+        Self { names: names(model, &[]), written: model, kept: &[] }
+    }
 }
 
 impl Lookup for Mix<'_> {

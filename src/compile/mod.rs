@@ -11,6 +11,7 @@ mod build;
 mod clones;
 pub mod closure;
 mod feed;
+mod halves;
 mod increment;
 pub mod lock;
 mod mistakes;
@@ -30,7 +31,9 @@ use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model};
 use crate::plan::rename::{backwards, follow};
+use clones::Clones;
 use feed::{feed, Fed, Site};
+use halves::{halves, side_by_side};
 use lock::Locked;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -59,8 +62,12 @@ pub async fn compile(
         part.get(&l.node.address).is_some() || l.node.address.kind() == "schema" || declaration.lays(&l.node)
     };
     let made: Vec<Locked> = model.into_iter().filter(|l| !asked(l) || !stays(&l.node.address)).collect();
-    if let Some(clash) = made.iter().find(|l| stays(&l.node.address)) {
-        progress(&format!("{} has the name of something that stays: compiling all together", clash.node.address));
+    let hidden: HashSet<(String, String)> =
+        made.iter().filter_map(|l| kinds::kind_of(&l.node.address).hidden(&l.node)).collect();
+    let is_hidden = |l: &&Locked| kinds::names(&l.node).iter().any(|name| hidden.contains(name));
+    let clash = made.iter().find(|l| stays(&l.node.address));
+    if let Some(clash) = clash.or_else(|| kept.iter().filter(|_| !hidden.is_empty()).find(is_hidden)) {
+        progress(&format!("the name of {} is taken: compiling all together", clash.node.address));
         return Ok(None);
     }
     kept.extend(made);
@@ -91,12 +98,7 @@ async fn build(
     scratch.surround(declaration.ground(), part);
     scratch.roles(&build::roles(part)).await?;
     progress(&format!("building {} things in scratch", part.nodes().len()));
-    let room = scratch.database().await?;
-    let (built, clones) = build::drafts(&room, declaration, part, scratch.many).await?;
-    if let Some(words) = clones.words() {
-        progress(&words);
-    }
-    let printed = clones.read_back(&room, &wanted).await?;
+    let (room, built, clones, printed) = print(declaration, part, scratch, &wanted, progress).await?;
     not_brought_along(&declaration.drafts, &printed)?;
     let major = scratch.major();
     let (site, fed) = feed(Site { scratch, room, built, clones }, printed, part, &wanted, settings, progress).await?;
@@ -111,6 +113,30 @@ async fn build(
         }
     }
     Ok(nodes)
+}
+
+/// Builds a part of a declaration and reads it back, where that is worth it in two halves at once; also the room, and
+/// what is left in it.
+async fn print(
+    declaration: &Declaration,
+    part: &Model,
+    scratch: &mut Scratch,
+    wanted: &Wanted,
+    progress: &dyn Fn(&str),
+) -> Result<(Room, Built, Clones, Model)> {
+    let is_large = scratch.apart.is_some_and(|many| part.nodes().len() >= many);
+    if let Some(halves) = is_large.then(|| halves(part)).flatten() {
+        progress("in two databases at once");
+        match side_by_side(&halves, declaration, scratch, wanted, progress).await? {
+            Some((room, built, printed)) => return Ok((room, built, Clones::default(), printed)),
+            None => progress("that does not do: building all together"),
+        }
+    }
+    let room = scratch.database().await?;
+    let (built, clones) = build::drafts(&room, declaration, part, scratch.many).await?;
+    clones.words().into_iter().for_each(|words| progress(&words));
+    let printed = clones.read_back(&room, wanted).await?;
+    Ok((room, built, clones, printed))
 }
 
 /// What the server prints while declared renames are still to be done: with the declared ones taken back,

@@ -4,10 +4,10 @@
 mod leftover;
 mod room;
 
-pub use room::{Built, Room};
+pub use room::{Built, Later, Room};
 
-use super::clones::MANY;
 use super::server::{find, Install, LocalServer, Options};
+use super::{clones, halves};
 use crate::catalog::connect::Target;
 use crate::catalog::Session;
 use crate::declare::{extension_schema, Declaration};
@@ -73,6 +73,8 @@ pub struct Scratch {
     ground: Option<Declaration>,
     /// From how many referrers on a table is cloned for them; None: never. It changes no result.
     pub many: Option<usize>,
+    /// From how many nodes on a declaration is built in two databases at once; None: never. It changes no result.
+    pub apart: Option<usize>,
     /// What it is, for people.
     pub words: String,
 }
@@ -157,7 +159,19 @@ impl Scratch {
     async fn new(admin: Target, session: &Session, local: Option<(LocalServer, Kept)>, words: String) -> Result<Self> {
         let run = leftover::run_name(session).await?;
         let major = session.major;
-        Ok(Self { admin, local, run, made: 0, major, extensions: Vec::new(), ground: None, many: Some(MANY), words })
+        Ok(Self {
+            admin,
+            run,
+            made: 0,
+            major,
+            extensions: Vec::new(),
+            ground: None,
+            many: Some(clones::MANY),
+            // One that others use too is spared.
+            apart: local.is_some().then_some(halves::MANY),
+            local,
+            words,
+        })
     }
 
     pub fn major(&self) -> u32 {

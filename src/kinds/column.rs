@@ -163,6 +163,13 @@ impl Kind for Column {
         "column"
     }
 
+    fn hidden(&self, node: &Node) -> Option<(String, String)> {
+        // Most columns have none.
+        let spec =
+            node.spec.as_json().contains("\"identity\"").then(|| node.spec.read::<ColumnSpec>().ok()).flatten()?;
+        spec.identity.is_some().then(|| ("relation".to_owned(), change::identity_sequence(node, &spec)))
+    }
+
     fn sections(&self) -> &'static [Section] {
         &[Section {
             parent: "table",

@@ -45,7 +45,9 @@ pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Re
 pub use draft::{Draft, Drafts};
 pub use entry::{Asides, Known, KnownColumn, OperatorClass, Row, Texts};
 pub use form::{Form, Key};
-pub use registry::{are_overloads, child_sections, find, kind_of, kind_of_path, overloaded_name, rank, roles, KINDS};
+pub use registry::{
+    are_overloads, child_sections, find, kind_of, kind_of_path, names, overloaded_name, rank, roles, KINDS,
+};
 
 use crate::error::Result;
 use crate::model::{Address, Hints, Model, Node, Spec};
@@ -349,6 +351,12 @@ pub trait Kind: Sync {
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         let _ = node;
         Vec::new()
+    }
+
+    /// The space and the name of what PostgreSQL makes with it and no node stands for: the sequence of an identity.
+    fn hidden(&self, node: &Node) -> Option<(String, String)> {
+        let _ = node;
+        None
     }
 
     /// What finds another thing by more than its name: one that is created comes after the drops of all that could

@@ -67,6 +67,12 @@ pub fn rank(name: &str) -> usize {
     KINDS.iter().position(|k| k.name() == name).unwrap_or(KINDS.len())
 }
 
+/// All name spaces in which a node takes a name, as (space, name).
+pub fn names(node: &Node) -> Vec<(String, String)> {
+    let kind = kind_of(&node.address);
+    kind.slots(node).into_iter().chain(kind.hidden(node)).collect()
+}
+
 /// The roles that a node names: its owner, its grantees, and those its kind knows of.
 pub fn roles(node: &Node) -> Vec<String> {
     let mut roles = kind_of(&node.address).roles(node);

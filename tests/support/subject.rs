@@ -47,18 +47,45 @@ pub fn generated<'a>(server: &'a Server, work: &Path, seed: u64) -> Subject<'a> 
     adopted(server, work, &format!("generated_{seed}"), &sql(&schema, server.major), &rows(&schema))
 }
 
+/// The declarations of the systems, as far as the server has their extensions, and of databases with everything in them,
+/// without locks, by their names. Roles of generated schemas have to be there.
+pub fn declarations(server: &Server, work: &Path, seeds: std::ops::Range<u64>) -> Vec<(String, PathBuf)> {
+    let here = |system: &&str| *system != "enpyco" || server.has_extension("vector");
+    let mut all: Vec<(String, PathBuf)> =
+        SYSTEMS.into_iter().filter(here).map(|name| (name.to_owned(), copied(work, name))).collect();
+    all.iter().for_each(|(_, path)| std::fs::remove_file(path.join("schema.lock")).expect("a lock"));
+    let mut add = |name: &str, script: &str| all.push((name.to_owned(), inspected(server, work, name, script)));
+    add("hostile", HOSTILE);
+    add("rest", REST);
+    for seed in seeds {
+        let schema = portable(random(&mut Rng::new(seed), server.major, 4));
+        add(&format!("generated_{seed}"), &sql(&schema, server.major));
+    }
+    all
+}
+
 fn system<'a>(server: &'a Server, work: &Path, name: &str) -> Subject<'a> {
+    Subject::new(server, name, copied(work, name), false, "")
+}
+
+/// A copy of the declaration of a system.
+fn copied(work: &Path, name: &str) -> PathBuf {
     let declaration = work.join(name);
     std::fs::create_dir(&declaration).expect("a directory");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
     for entry in std::fs::read_dir(from).expect("the declaration").flatten() {
         std::fs::copy(entry.path(), declaration.join(entry.file_name())).expect("a copy");
     }
-    Subject::new(server, name, declaration, false, "")
+    declaration
+}
+
+fn adopted<'a>(server: &'a Server, work: &Path, name: &str, script: &str, rows: &str) -> Subject<'a> {
+    let declaration = inspected(server, work, name, script);
+    Subject::new(server, name, declaration, true, rows)
 }
 
 /// What a script makes, as the declaration that inspect writes of it.
-fn adopted<'a>(server: &'a Server, work: &Path, name: &str, script: &str, rows: &str) -> Subject<'a> {
+fn inspected(server: &Server, work: &Path, name: &str, script: &str) -> PathBuf {
     let source = server.database();
     source.psql(script).unwrap_or_else(|error| panic!("{name}: {error}"));
     let declaration = work.join(name);
@@ -68,7 +95,7 @@ fn adopted<'a>(server: &'a Server, work: &Path, name: &str, script: &str, rows: 
         let files = inspection.document(true).files();
         inspect::store(&declaration, &files, false).unwrap_or_else(|error| panic!("{name}: {error}"));
     });
-    Subject::new(server, name, declaration, true, rows)
+    declaration
 }
 
 fn block_on<T>(future: impl std::future::Future<Output = T>) -> T {

@@ -367,7 +367,8 @@ fn sequence_node<'a>(name: &str, model: &'a Model) -> Option<&'a Node> {
     model.get(&Address::root("schema", &schema?).child("sequence", &name))
 }
 
-fn identity_sequence(node: &Node, spec: &ColumnSpec) -> String {
+/// The sequence behind an identity, by its qualified name.
+pub fn identity_sequence(node: &Node, spec: &ColumnSpec) -> String {
     let derived = crate::sql::name::derive(&table_name(node), node.address.name(), "seq", &|_| false);
     let name = spec.identity.as_ref().and_then(|i| i.sequence.clone()).unwrap_or(derived);
     crate::sql::qualified(node.address.schema(), &name)
