@@ -23,7 +23,7 @@ use support::server::{majors, Server};
 const PAIRS: u64 = 130;
 const PAIRS_SHORT: u64 = 80;
 /// Threads that work on pairs.
-const WORKERS: usize = 2;
+const WORKERS: usize = 3;
 /// Attempts to make a failing pair smaller.
 const SHRINKS: usize = 40;
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What section "Speed and scale" of the design allows.
+/// What is allowed of the times and the memory of others.
 const DRIFT_SHARE: f64 = 0.3;
 const DRIFT_PEAK: u64 = 400 << 20;
 const PLAN_SHARE: f64 = 0.3;

@@ -86,12 +86,15 @@ pub async fn model(room: &Room, model: &Model, settings: &Settings, many: Option
     let steps = steps(&nodes)?;
     if !all_at_once(session, &steps, &path).await? {
         for step in steps {
-            for sql in &step.sql {
-                session.client.batch_execute(sql).await.map_err(|e| {
-                    Error::from(e)
-                        .while_(format!("building {} from its own print, `{sql}`", step.address))
-                        .with_hint("this is a defect of pgplumb: please report it with the declaration")
-                })?;
+            if run(session, &step, "''").await?.is_none() {
+                continue;
+            }
+            // What a function runs may be named as only its own schema sees it.
+            let home = plan::address_of(&step.at).map(|address| address.schema().to_owned()).unwrap_or_default();
+            if let Some((sql, error)) = run(session, &step, &search_path(&home, settings)).await? {
+                return Err(Error::from(error)
+                    .while_(format!("building {} from its own print, `{sql}`", step.address))
+                    .with_hint("this is a defect of pgplumb: please report it with the declaration"));
             }
         }
     }

@@ -199,8 +199,8 @@ fn names(written: &Model, kept: &[Locked]) -> FxHashMap<String, Vec<Address>> {
     names
 }
 
-/// What is written anew, and for all else what the lock has.
-pub(super) struct Mix<'a> {
+/// What is written anew, and for all else what the lock has; with what bodies name that no catalog tracks.
+pub struct Mix<'a> {
     written: &'a Model,
     /// Sorted by address.
     kept: &'a [Locked],

@@ -3,7 +3,7 @@
 
 use super::failure::holds_data;
 use super::{Stop, Subject, Tried};
-use crate::compile::closure::closure;
+use crate::compile::{closure::closure, Mix};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::{self, Draft};
@@ -60,7 +60,14 @@ impl Part {
             actual.nodes().iter().filter(|n| kinds::kind_of(&n.address).is_given(n)).map(|n| n.address.clone()),
         );
 
-        let mut nodes = closure(actual, &roots).into_nodes();
+        let bodies = Mix::of(actual);
+        let mut part = closure(&bodies, &roots);
+        // No body tells what of an extension it uses.
+        if part.nodes().iter().any(|n| kinds::kind_of(&n.address).untracked(n).is_some()) {
+            roots.extend(actual.roots_of("extension").iter().map(|n| n.address.clone()));
+            part = closure(&bodies, &roots);
+        }
+        let mut nodes = part.into_nodes();
         // A statement that looks through a table for what refers to nothing lifts its row security meanwhile.
         let known: BTreeSet<Address> = nodes.iter().map(|n| n.address.clone()).collect();
         let security = known.iter().filter(|a| a.kind() == "table").map(|table| table.child("row security", ""));
