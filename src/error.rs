@@ -75,6 +75,21 @@ impl Error {
         }
     }
 
+    /// All of it in one line without an end, for the middle of a text. What was not read from a file has no place.
+    pub fn line(&self) -> String {
+        let one = |place: String, message: &str, hint: &Option<String>| {
+            let hint = hint.as_ref().map(|hint| format!(" ({})", hint.trim_end_matches('.'))).unwrap_or_default();
+            format!("{place}{}{hint}", message.trim_end_matches('.')).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let place = |pos: &Pos| if pos.file.as_os_str().is_empty() { String::new() } else { format!("{pos}: ") };
+        match self {
+            Self::Failed { message, hint } => one(String::new(), message, hint),
+            Self::Declaration(problems) => {
+                problems.iter().map(|p| one(place(&p.pos), &p.message, &p.hint)).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
     /// Adds what the user can do about it.
     pub fn with_hint(self, text: impl Into<String>) -> Self {
         match self {
@@ -146,5 +161,21 @@ impl From<tokio_postgres::Error> for Error {
                 Self::new(message)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Pos, Problem};
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_error_fits_into_a_line() {
+        let failed = Error::new("no such function").with_hint("You might need\nto cast.");
+        assert_eq!(failed.line(), "no such function (You might need to cast)");
+        let pos = |file: &str| Pos { file: Arc::new(PathBuf::from(file)), line: 1, column: 2 };
+        let problems = vec![Problem::new(&pos("a.yaml"), "one"), Problem::new(&pos(""), "two").hint("three")];
+        assert_eq!(Error::Declaration(problems).line(), "a.yaml:1:2: one; two (three)");
     }
 }

@@ -230,7 +230,8 @@ async fn compile(server: &Server, declaration: &Path) {
 async fn compare(database: &Database<'_>, declaration: &Path) -> Said {
     let in_doubt = Cell::new(0);
     let progress = |text: &str| {
-        let number = text.strip_prefix("prints that differ: ").and_then(|rest| rest.split(';').next());
+        let number =
+            text.strip_prefix("expressions that are written otherwise: ").and_then(|rest| rest.split(';').next());
         in_doubt.set(number.map_or(in_doubt.get(), |number| number.parse().unwrap()));
     };
     let choices = choices(database.server, declaration, true, &progress);

@@ -138,7 +138,9 @@ async fn ask(choices: &Choices<'_>, session: &Session, question: Question<'_>) -
         let own = parts.iter().flat_map(|part| part.nodes().iter().filter(|n| extension(n)).cloned());
         scratch.surround(ground.map(|ground| *ground), &Model::new(own.collect()));
         let count = matters.len();
-        (choices.progress)(&format!("prints that differ: {count}; comparing in scratch what they lead to"));
+        (choices.progress)(&format!(
+            "expressions that are written otherwise: {count}; scratch tells which mean the same"
+        ));
         let answer = follow(&matters, &there, &wanted, &mut scratch).await;
         if let Err(error) = scratch.close().await {
             (choices.progress)(&format!("note: {error}"));

@@ -72,7 +72,7 @@ type Tried<T> = std::result::Result<T, Stop>;
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self::Unable(error.to_string())
+        Self::Unable(error.line())
     }
 }
 
@@ -104,7 +104,7 @@ pub async fn rehearse(
         Ok(Ground::Lacking(error)) => return Err(error),
         Ok(Ground::Beyond(why)) => Err(why),
         // A plan is not worse for what could not be asked: something may have been dropped meanwhile.
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.line()),
     };
     let ground = match found {
         Ok(ground) => ground,
@@ -126,7 +126,7 @@ pub async fn rehearse(
             result
         }
         Err(error) => {
-            draft.plan.untried(&error.to_string());
+            draft.plan.untried(&error.line());
             Ok(Findings::default())
         }
     }

@@ -166,7 +166,7 @@ pub async fn statement<'a>(
 impl Refusal<'_> {
     /// What the refusal says of the plan; `made_up` rows were there.
     pub fn judged(self, known: &Known<'_>, made_up: usize) -> Stop {
-        let Some(error) = self.error.as_db_error() else { return Stop::Unable(Error::from(self.error).to_string()) };
+        let Some(error) = self.error.as_db_error() else { return Stop::Unable(Error::from(self.error).line()) };
         let words = format!("{} ({})", error.message(), error.code().code());
         if concerns_rows(error) {
             return match made_up {
