@@ -68,7 +68,7 @@ pub async fn feed<'s>(
             return Err(Error::new(format!("the server's print of {moving} changes each time it is fed back"))
                 .with_hint("write the expression another way"));
         }
-        progress(&format!("asking whether {} expressions print alike again, round {round}", open.len()));
+        progress(&format!("expressions to print again: {}, round {round}", open.len()));
         site = site.next().await?;
         let part = closure(&model, &open);
         let many = site.scratch.many;
