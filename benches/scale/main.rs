@@ -40,6 +40,8 @@ struct Measured {
     tables: usize,
     psql: Run,
     compile: Option<Run>,
+    /// A compilation after the template of all tables has changed.
+    template: Option<Run>,
     dump: Run,
     init: Option<Run>,
     drift: Option<Run>,
@@ -113,6 +115,10 @@ impl Bench<'_> {
         let (declaration, compile) = self.declare()?;
         let lock = lock::path_of(&declaration);
         let fresh_lock = fs::read(&lock).unwrap_or_default();
+        let template = match compile {
+            Some(_) => self.compile_template(&declaration, &fresh_lock)?,
+            None => None,
+        };
         let (mut dumps, mut drifts, mut plans, mut inits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut orders = Vec::new();
         let ready = !fresh_lock.is_empty();
@@ -143,6 +149,7 @@ impl Bench<'_> {
             tables: self.tables,
             psql,
             compile,
+            template,
             dump,
             init: summary(&inits),
             drift: summary(&drifts),
@@ -167,6 +174,16 @@ impl Bench<'_> {
         let run = self.pgplumb("init", &["--url", &self.url(), &adopted.display().to_string()])?;
         self.say("init", run);
         Ok((adopted.join("schema"), None))
+    }
+
+    /// Compiles what a changed template makes of all tables, and puts back what was there.
+    fn compile_template(&self, declaration: &Path, fresh_lock: &[u8]) -> Result<Option<Run>> {
+        let (file, before) = schema::change_template(declaration)?;
+        let compiled = self.pgplumb("compile", &[&declaration.display().to_string(), "--url", &self.url()])?;
+        self.say("template", compiled);
+        fs::write(file, before)?;
+        fs::write(lock::path_of(declaration), fresh_lock)?;
+        Ok(compiled)
     }
 
     fn database(&self) -> String {
@@ -248,7 +265,7 @@ fn verdict(kept: bool) -> &'static str {
 }
 
 fn report(measured: &Measured) {
-    let Measured { tables, psql, compile, dump, init, drift, plan, order } = measured;
+    let Measured { tables, psql, compile, template, dump, init, drift, plan, order } = measured;
     println!("{tables} tables");
     let line = |what: &str, run: &Run, of: &str, base: &Run, allowed: Option<f64>, peak: Option<u64>| {
         let (wall, base) = (run.wall.as_secs_f64(), base.wall.as_secs_f64());
@@ -262,9 +279,11 @@ fn report(measured: &Measured) {
     let absent = |what: &str| println!("  {what:<12} not measured: it failed, or has not been asked for");
     let (dumped, built) = (dump.wall.as_secs_f64(), psql.wall.as_secs_f64());
     line("psql -f", psql, "psql -f", psql, None, None);
-    match compile {
-        Some(run) => line("compile", run, "psql -f", psql, Some(COMPILE_SHARE * built), None),
-        None => absent("compile"),
+    for (what, run) in [("compile", compile), ("template", template)] {
+        match run {
+            Some(run) => line(what, run, "psql -f", psql, Some(COMPILE_SHARE * built), None),
+            None => absent(what),
+        }
     }
     line("pg_dump -s", dump, "pg_dump -s", dump, None, None);
     match init {

@@ -20,6 +20,7 @@ pub use terminal::Terminal;
 
 use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
+use std::time::Duration;
 
 /// What a run tells its caller through the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,19 @@ enum Command {
     Completion(completion::Args),
 }
 
+/// How long a command may go on computing after it was told to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Ends the process after Ctrl-C where the command does not: what computes hears of nothing.
+async fn end_when_interrupted() {
+    crate::apply::interrupted().await;
+    tokio::time::sleep(GRACE).await;
+    crate::compile::abandon().await;
+    crate::compile::server::stop_all();
+    eprintln!("error: interrupted");
+    std::process::exit(1);
+}
+
 /// Runs the command line. Prints results; errors are the caller's to print.
 pub fn run(cli: Cli) -> Result<Outcome> {
     let terminal = Terminal::new(cli.color, cli.quiet, cli.verbose);
@@ -106,6 +120,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     };
     // What changes a database ends its transaction in an orderly way itself.
     let orderly = matches!(&cli.command, Command::Apply(_) | Command::Rollback(_));
+    if !orderly {
+        runtime.spawn(end_when_interrupted());
+    }
     runtime.block_on(async {
         // Listened to first of all: the command may start a server before it waits for anything.
         let stop = crate::apply::interrupted();

@@ -250,14 +250,17 @@ fn finish(fed: Fed, declaration: &Declaration, kept: &[Locked], major: u32) -> V
     }
     // Functions over types that only the server could name: the same name and number of arguments.
     let there: HashSet<Address> = nodes.iter().map(|l| l.node.address.clone()).collect();
-    for draft in declaration.drafts.iter().filter(|d| !there.contains(&d.node.address)) {
-        let same = |l: &&mut Locked| {
-            let address = &l.node.address;
-            !drafts.contains_key(address)
-                && l.alias.is_none()
-                && kinds::routine::same_shape(address, &draft.node.address)
-        };
-        if let Some(locked) = nodes.iter_mut().find(same) {
+    let is_routine = |address: &Address| kinds::overloaded_name(address).is_some();
+    let mut unclaimed: Vec<&mut Locked> = nodes
+        .iter_mut()
+        .filter(|l| is_routine(&l.node.address) && l.alias.is_none() && !drafts.contains_key(&l.node.address))
+        .collect();
+    let missing = |d: &&Draft| is_routine(&d.node.address) && !there.contains(&d.node.address);
+    for draft in declaration.drafts.iter().filter(missing) {
+        if let Some(at) =
+            unclaimed.iter().position(|l| kinds::routine::same_shape(&l.node.address, &draft.node.address))
+        {
+            let locked = unclaimed.remove(at);
             locked.declared_by(draft, major);
             locked.alias = Some(draft.node.address.clone());
         }
