@@ -6,7 +6,7 @@ mod compiling;
 pub use crate::catalog::Live;
 pub use compiling::compile;
 
-use crate::catalog::{self, connect::Target, Loaded, Session, Surroundings, Unmanaged, Wanted};
+use crate::catalog::{self, connect::Target, Depth, Loaded, Session, Surroundings, Unmanaged, Wanted};
 use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place};
 use crate::error::{Error, Result};
@@ -181,7 +181,8 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
 }
 
 async fn read(session: &Session, wanted: &Wanted, deep: bool) -> Result<Read> {
-    let mut loaded = catalog::load(session, wanted, deep).await?;
+    let depth = if deep { Depth::Sizes } else { Depth::Model };
+    let mut loaded = catalog::load(session, wanted, depth).await?;
     let (unmanaged, surroundings) = if deep {
         (
             catalog::dependencies(session, &mut loaded, &wanted.schemas).await?,

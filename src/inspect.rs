@@ -49,7 +49,7 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     let mut seen = std::collections::HashSet::new();
     schemas.retain(|schema| seen.insert(schema.clone()));
     let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
-    let mut loaded = catalog::load(session, &wanted, true).await?;
+    let mut loaded = catalog::load(session, &wanted, catalog::Depth::Links).await?;
     let unmanaged = catalog::dependencies(session, &mut loaded, &schemas).await?;
     session.release().await?;
     let mut notes: Vec<String> = loaded.unmodelled.iter().map(|thing| thing.what.clone()).collect();

@@ -100,8 +100,9 @@ fn expressions_print_as_each_prints_alone() {
         runtime.block_on(async {
             let session = Session::open(&server.target("postgres")).await.expect("a session");
             let schemas = vec!["public".to_owned(), "other".to_owned()];
-            let loaded =
-                catalog::load(&session, &Wanted { schemas, ..Wanted::default() }, false).await.expect("a model");
+            let loaded = catalog::load(&session, &Wanted { schemas, ..Wanted::default() }, catalog::Depth::Model)
+                .await
+                .expect("a model");
             let rows = session.client.query(EACH, &[]).await.expect("texts");
             assert!(rows.len() > 60, "{} texts", rows.len());
             for row in rows {
@@ -237,4 +238,20 @@ fn without(text: &str, beginnings: &[&str]) -> String {
         !gone
     });
     kept.map(|line| format!("{line}\n")).collect()
+}
+
+/// Whoever looks at a schema waits for nobody who has a table to himself: how large it is, only a plan asks.
+#[test]
+fn a_locked_table_is_inspected_meanwhile() {
+    let stage = Stage::new();
+    stage.sql("create table t (id int, n text)");
+    let mut other = stage.session();
+    other.feed("begin; lock table t in access exclusive mode; select pg_sleep(15); commit;");
+    let locked =
+        "select count(*) from pg_locks where relation = 't'::regclass and mode = 'AccessExclusiveLock' and granted";
+    support::stage::soon("the lock", || stage.sql(locked).trim() == "1");
+    stage.on(&["inspect"]).ok();
+    assert_eq!(stage.sql(locked).trim(), "1", "inspect waited for the lock to go");
+    stage.sql("select pg_cancel_backend(pid) from pg_stat_activity where query ~ '^select pg_sleep' and datname = current_database()");
+    other.end();
 }

@@ -34,6 +34,17 @@ pub struct Wanted {
 /// (catalog, OID, sub) of a thing in this one database.
 pub type Id = (&'static str, u32, i32);
 
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// The model.
+    Model,
+    /// Also how things hang together.
+    Links,
+    /// Also how large they are, which waits for whoever has locked a table against everybody.
+    Sizes,
+}
+
 /// What was read.
 pub struct Loaded {
     pub model: Model,
@@ -60,12 +71,12 @@ pub struct Loaded {
 /// Attempts when something vanishes while it is being printed: busy databases make temporary things all the time.
 const ATTEMPTS: usize = 20;
 
-/// Reads the model in one snapshot; with `deep`, also the links. A concurrent DROP makes a print fail; then all is read again.
-pub async fn load(session: &Session, wanted: &Wanted, deep: bool) -> Result<Loaded> {
+/// Reads in one snapshot. A concurrent DROP makes a print fail; then all is read again.
+pub async fn load(session: &Session, wanted: &Wanted, depth: Depth) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.snapshot().await?;
-        match read(session, wanted, true, deep).await {
+        match read(session, wanted, true, depth).await {
             Ok(mut loaded) => {
                 loaded.read_rows(session, &wanted.rows).await?;
                 return Ok(loaded);
@@ -85,7 +96,7 @@ pub async fn load_within(session: &Session, wanted: &Wanted) -> Result<Loaded> {
     let mut attempt = 1;
     loop {
         session.client.batch_execute("SAVEPOINT pgplumb_read").await?;
-        match read(session, wanted, false, true).await {
+        match read(session, wanted, false, Depth::Links).await {
             Ok(mut loaded) => {
                 session.client.batch_execute("RELEASE pgplumb_read").await?;
                 loaded.read_rows(session, &wanted.rows).await?;
@@ -143,7 +154,7 @@ select co.oid, quote_ident(n.nspname) || '.' || quote_ident(co.collname)
 from pg_collation co join pg_namespace n on n.oid = co.collnamespace";
 
 /// `whole`: in a snapshot that nothing was written in, on more than one connection if need be.
-async fn read(session: &Session, wanted: &Wanted, whole: bool, deep: bool) -> std::result::Result<Loaded, Failure> {
+async fn read(session: &Session, wanted: &Wanted, whole: bool, depth: Depth) -> std::result::Result<Loaded, Failure> {
     let client = &session.client;
     let rows = client
         .query("select oid, nspname::text from pg_namespace where nspname = any ($1)", &[&wanted.schemas])
@@ -183,7 +194,7 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool, deep: bool) -> st
     }
     let connections = Connections::of(session, whole, &schemas).await?;
     ground.within.schemas = schemas;
-    let Stages { above: [roots, above], references, columns, rest } = Stages::of(session.major, whole, deep);
+    let Stages { above: [roots, above], references, columns, rest } = Stages::of(session.major, whole, depth);
     let reader = reader.stage(&connections, roots).await?;
     let reader = reader.stage(&connections, above).await?;
     let mut reader = reader.stage(&connections, references).await?;

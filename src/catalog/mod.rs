@@ -15,6 +15,6 @@ mod surroundings;
 pub use depend::{dependencies, Dependent, Holder, Unmanaged};
 pub use foreign::{sight, Sighting};
 pub use live::Live;
-pub use load::{load, load_within, Loaded, Wanted};
+pub use load::{load, load_within, Depth, Loaded, Wanted};
 pub use session::{Identity, Session};
 pub use surroundings::{Surroundings, Unmodelled, Unread};

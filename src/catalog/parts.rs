@@ -1,5 +1,6 @@
 //! What is asked of a catalog, in stages: nothing in a stage depends on what else is in it.
 
+use super::load::Depth;
 use super::session::for_major;
 use super::{depend, printing, surroundings};
 use crate::kinds::{Catalog, Kind, Trees, KINDS};
@@ -79,8 +80,8 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// `whole`: also what no kind models. `deep`: also how things hang together, and how large they are.
-    pub fn of(major: u32, whole: bool, deep: bool) -> Self {
+    /// `whole`: also what no kind models.
+    pub fn of(major: u32, whole: bool, depth: Depth) -> Self {
         let (mut above, mut columns, mut rest) = ([Vec::new(), Vec::new()], Vec::new(), Vec::new());
         let (mut trees, mut asides) = (Vec::new(), Vec::new());
         for (kind, catalog) in KINDS.iter().filter_map(|kind| Some((*kind, kind.catalog()?))) {
@@ -99,8 +100,11 @@ impl Stages {
             };
             stage.push(Part::Kind(kind, catalog));
         }
-        if deep {
-            columns.extend([Part::Needs, Part::Parts, Part::Sizes]);
+        if depth >= Depth::Links {
+            columns.extend([Part::Needs, Part::Parts]);
+        }
+        if depth >= Depth::Sizes {
+            columns.push(Part::Sizes);
         }
         columns.push(Part::Comments);
         if whole {

@@ -116,7 +116,7 @@ struct State {
 
 /// Reads the stage as a target is read.
 async fn read(session: &Session, known: &Known<'_>) -> Result<State> {
-    let loaded = catalog::load(session, &known.wanted(), false).await?;
+    let loaded = catalog::load(session, &known.wanted(), catalog::Depth::Model).await?;
     session.release().await?;
     let of_table = |address: &Address| crate::kinds::kind_of(address).holds_rows();
     let ids = loaded.ids.iter().filter(|((class, _, _), address)| *class == "pg_class" && of_table(address));
