@@ -9,18 +9,18 @@ use crate::kinds::stand_in::StandInSpec;
 use crate::kinds::Draft;
 use crate::model::{Address, Node};
 use crate::sql::{mentions, own_columns, qualify, references, Fragment, Reference, Shape, Space};
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Everything declared, by name.
 #[derive(Default)]
 pub struct Names {
-    relations: FxHashMap<(String, String), Address>,
-    types: FxHashMap<(String, String), Address>,
-    functions: FxHashMap<(String, String), Vec<Address>>,
+    relations: HashMap<(String, String), Address>,
+    types: HashMap<(String, String), Address>,
+    functions: HashMap<(String, String), Vec<Address>>,
     /// Of stand-ins.
-    others: FxHashMap<(String, String), Vec<Address>>,
-    columns: FxHashSet<Address>,
-    schemas: FxHashSet<String>,
+    others: HashMap<(String, String), Vec<Address>>,
+    columns: HashSet<Address>,
+    schemas: HashSet<String>,
     /// Whether there are extensions, which may bring any name.
     extensions: bool,
 }
@@ -117,7 +117,7 @@ pub fn searched<'a>(reference: &'a Reference, home: &'a str, settings: &'a Setti
 pub struct Unread {
     /// Whole sections or files.
     pub all: bool,
-    names: FxHashSet<String>,
+    names: HashSet<String>,
 }
 
 impl Unread {
