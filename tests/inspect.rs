@@ -160,6 +160,56 @@ fn what_cannot_be_held_is_said() {
     });
 }
 
+/// What is made, and how it is listed.
+const NOT_HELD: [(&str, &str); 13] = [
+    ("create aggregate total_of(integer) (sfunc = int4pl, stype = integer)", "function public.total_of(integer)"),
+    ("create collation app.steady from \"C\"", "collation app.steady"),
+    ("create statistics people_stats on id, name from people", "statistics object public.people_stats"),
+    ("create rule nothing as on delete to target do also nothing", "rule nothing on table public.target"),
+    ("cluster people using people_pkey", "clustering of public.people on index public.people_pkey"),
+    (
+        "create function notice_all() returns event_trigger language plpgsql as 'begin end';
+         create event trigger noticed on ddl_command_end execute function notice_all()",
+        "event trigger noticed",
+    ),
+    ("create publication one_table for table target", "publication one_table"),
+    ("create publication all_of_them for all tables", "publication all_of_them"),
+    (
+        "create function to_mood(integer) returns mood language sql as $$ select 'sad'::public.mood $$;
+         create cast (integer as mood) with function to_mood(integer)",
+        "cast from integer to public.mood",
+    ),
+    (
+        "alter default privileges grant select on tables to reader",
+        "default privileges on new relations belonging to role postgres",
+    ),
+    (
+        "alter default privileges in schema app grant select on tables to reader",
+        "default privileges on new relations belonging to role postgres in schema app",
+    ),
+    (
+        "alter function empty_body() depends on extension plpgsql",
+        "dependence of function public.empty_body() on extension plpgsql",
+    ),
+    ("create table parted (id int) partition by list (id)", "table public.parted"),
+];
+
+#[test]
+fn what_no_kind_describes_is_listed() {
+    on_each_major(async |server, database| {
+        let listed = async || -> BTreeSet<String> { inspected(database).await.notes.into_iter().collect() };
+        let mut before = listed().await;
+        let of_schemas = ("create publication of_schema for tables in schema app", "publication of_schema");
+        for (sql, words) in NOT_HELD.into_iter().chain((server.major >= 15).then_some(of_schemas)) {
+            database.psql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let now = listed().await;
+            let new: Vec<&String> = now.difference(&before).collect();
+            assert_eq!(new, [words], "{sql} on {}", server.major);
+            before = now;
+        }
+    });
+}
+
 /// What is not modelled is left alone by name, and so can be referred to: its outline is copied from the database.
 #[test]
 fn what_cannot_be_held_can_be_referred_to() {

@@ -58,7 +58,7 @@ impl Part {
             Self::Aside(_, _, query) => for_major(query, major),
             Self::Referenced => REFERENCED.to_owned(),
             Self::Comments => COMMENTS.to_owned(),
-            Self::Unmodelled => include_str!("unmodelled.sql").to_owned(),
+            Self::Unmodelled => for_major(include_str!("unmodelled.sql"), major),
             Self::Unread => UNREAD.to_owned(),
             Self::Needs => depend::SCAN.to_owned(),
             Self::Parts => depend::PARTS.to_owned(),

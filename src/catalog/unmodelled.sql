@@ -80,9 +80,35 @@ join pg_index i on i.indexrelid = e.objoid
 join pg_constraint k on k.conrelid = i.indrelid and k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
 where e.classoid = 'pg_class'::regclass and e.objsubid = 0 and k.connamespace in (select oid from owned)
 union all
+-- What is for all schemas is for these too.
 select pg_describe_object('pg_default_acl'::regclass, d.oid, 0)
 from pg_default_acl d
-where d.defaclnamespace in (select oid from owned)
+where d.defaclnamespace = 0 or d.defaclnamespace in (select oid from owned)
+union all
+-- What stands in no schema, and is about what stands in one.
+select pg_describe_object('pg_event_trigger'::regclass, e.oid, 0)
+from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
+where p.pronamespace in (select oid from owned)
+  and not exists (select from pg_depend d where d.classid = 'pg_event_trigger'::regclass and d.objid = e.oid and d.deptype = 'e')
+union all
+select pg_describe_object('pg_publication'::regclass, p.oid, 0)
+from pg_publication p
+where p.puballtables or p.oid in (
+  select r.prpubid from pg_publication_rel r join pg_class c on c.oid = r.prrelid where c.relnamespace in (select oid from owned)
+  [[15: union all select n.pnpubid from pg_publication_namespace n where n.pnnspid in (select oid from owned) | ]]
+)
+union all
+select pg_describe_object('pg_cast'::regclass, c.oid, 0)
+from pg_cast c
+where c.oid >= 16384
+  and (c.castsource in (select t.oid from pg_type t where t.typnamespace in (select oid from owned))
+       or c.casttarget in (select t.oid from pg_type t where t.typnamespace in (select oid from owned))
+       or c.castfunc in (select p.oid from pg_proc p where p.pronamespace in (select oid from owned)))
+  and not exists (select from pg_depend d where d.classid = 'pg_cast'::regclass and d.objid = c.oid and d.deptype = 'e')
+union all
+select format('dependence of %s on extension %s', pg_describe_object(d.classid, d.objid, d.objsubid), e.extname)
+from pg_depend d join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid
+where d.deptype = 'x'
 union all
 select format('type %s of table %s', c.reloftype::regtype, c.oid::regclass)
 from relations c

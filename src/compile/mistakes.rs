@@ -8,10 +8,15 @@
 use crate::error::{Error, Problem};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
-use std::collections::{BTreeSet, HashSet};
+use crate::plan::address_of;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Rounds after which what was found is enough to begin with.
 const ROUNDS: usize = 25;
+
+/// How many refusals of what is declared at one place are all told, and how many of more than that.
+const MOST: usize = 10;
+const FEW: usize = 3;
 
 /// Codes that say that something is not there: relation, column, function, type or another thing.
 const ABSENT: [&str; 4] = ["(42P01)", "(42703)", "(42883)", "(42704)"];
@@ -61,22 +66,19 @@ impl Mistakes {
     pub fn note(&mut self, failures: Vec<Failure>, model: &Model) -> bool {
         // A body that is wrong makes nothing else fail.
         let built = || failures.iter().filter(|f| f.culprit.is_some());
-        let failed: HashSet<String> = built().map(|f| f.of.clone()).collect();
-        let names: Vec<(String, String)> = built().map(|f| (f.of.clone(), last_name(&f.of))).collect();
+        let failed: HashSet<Address> = built().filter_map(|f| address_of(&f.of)).collect();
+        let named = Named::new(failed.iter());
+        let left_out = Named::new(self.left_out.iter());
         let absent = |failure: &Failure| ABSENT.iter().any(|code| failure.message.contains(code));
-        let misses = |failure: &Failure| {
-            absent(failure) && self.left_out.iter().any(|a| mentions(&failure.message, &bare_name(a)))
-        };
+        let misses = |failure: &Failure| absent(failure) && left_out.is_in(&failure.message, None);
         let follows = |failure: &Failure| {
-            let node = model.nodes().iter().find(|n| n.address.path() == failure.of);
+            let of = address_of(&failure.of);
+            let node = of.as_ref().and_then(|of| model.get(of));
             let hangs = |node: &Node| {
-                node.needs
-                    .iter()
-                    .chain(node.address.parent().iter())
-                    .any(|on| on.path() != failure.of && failed.contains(&on.path()))
+                let parent = node.address.parent();
+                node.needs.iter().chain(&parent).any(|on| *on != node.address && failed.contains(on))
             };
-            let others = || names.iter().any(|(of, name)| *of != failure.of && mentions(&failure.message, name));
-            node.is_some_and(hangs) || (absent(failure) && others())
+            node.is_some_and(hangs) || (absent(failure) && named.is_in(&failure.message, of.as_ref()))
         };
         let known = self.left_out.len();
         let mut also = Vec::new();
@@ -104,8 +106,19 @@ impl Mistakes {
         self.left_out.len() > known && self.rounds < ROUNDS
     }
 
+    /// All of them, with a few of those that a template brought to many tables.
     pub fn into_error(self) -> Error {
-        Error::Declaration(self.problems.into_iter().collect())
+        let all: Vec<Problem> = self.problems.into_iter().collect();
+        let mut told = Vec::new();
+        for at_one_place in all.chunk_by(|a, b| a.pos == b.pos) {
+            let few = if at_one_place.len() > MOST { FEW } else { at_one_place.len() };
+            told.extend_from_slice(&at_one_place[..few]);
+            let others = at_one_place[few..].len();
+            told.extend(at_one_place.first().filter(|_| others > 0).map(|first| {
+                Problem::new(&first.pos, format!("{others} more that are declared at this place are refused too"))
+            }));
+        }
+        Error::Declaration(told)
     }
 }
 
@@ -114,15 +127,37 @@ fn bare_name(address: &Address) -> String {
     kinds::routine::bare_name(address).unwrap_or_else(|| address.name().to_owned())
 }
 
-fn last_name(path: &str) -> String {
-    crate::plan::address_of(path).map_or_else(String::new, |address| bare_name(&address))
+/// Things by the names that a server's message may call them: `"t"`, `"app.t"` or `f(integer)`.
+struct Named<'a> {
+    by_name: HashMap<String, Vec<&'a Address>>,
+    /// Bytes of the longest name.
+    longest: usize,
 }
 
-/// Whether the server's message names something: `"t"`, `"app.t"` or `f(integer)`.
-fn mentions(message: &str, name: &str) -> bool {
-    let called = |at: usize| !message[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-    !name.is_empty()
-        && (message.contains(&format!("\"{name}\""))
-            || message.contains(&format!(".{name}\""))
-            || message.match_indices(&format!("{name}(")).any(|(at, _)| called(at)))
+impl<'a> Named<'a> {
+    fn new(addresses: impl Iterator<Item = &'a Address>) -> Self {
+        let mut by_name: HashMap<String, Vec<&Address>> = HashMap::new();
+        for address in addresses {
+            by_name.entry(bare_name(address)).or_default().push(address);
+        }
+        by_name.remove("");
+        let longest = by_name.keys().map(String::len).max().unwrap_or_default();
+        Self { by_name, longest }
+    }
+
+    /// Whether a message names one of them, apart from `but`.
+    fn is_in(&self, message: &str, but: Option<&Address>) -> bool {
+        let is_other = |name: &str| {
+            self.by_name.get(name).is_some_and(|of| of.iter().any(|address| but.is_none_or(|but| but != *address)))
+        };
+        message.match_indices(['"', '(']).any(|(end, sign)| {
+            let from = end.saturating_sub(self.longest);
+            let starts = message[..end].char_indices().map(|(at, _)| at).filter(|at| *at >= from);
+            let begins = |at: &usize| match sign {
+                "(" => !message[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'),
+                _ => message[..*at].ends_with(['"', '.']),
+            };
+            starts.filter(begins).any(|at| is_other(&message[at..end]))
+        })
+    }
 }

@@ -7,6 +7,7 @@
 //! Each round is built, read and rolled back in one database where that can be: to make an empty one takes a server longer
 //! than to build most declarations.
 
+mod attempt;
 mod build;
 mod clones;
 pub mod closure;
@@ -31,6 +32,7 @@ use crate::error::{Error, Problem, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model};
 use crate::plan::rename::{backwards, follow};
+use attempt::Attempts;
 use clones::Clones;
 use feed::{feed, Fed, Site};
 use halves::{halves, side_by_side};
@@ -132,8 +134,14 @@ async fn print(
             None => progress("that does not do: building all together"),
         }
     }
-    let room = scratch.database().await?;
-    let (built, clones) = build::drafts(&room, declaration, part, scratch.many).await?;
+    let mut room = scratch.database().await?;
+    let mut attempts = Attempts::new(&room, declaration, part, scratch.many);
+    let (built, clones) = loop {
+        match attempts.next(&room, progress).await? {
+            Some(built) => break built,
+            None => room = room.next(scratch, attempts.left()).await?,
+        }
+    };
     clones.words().into_iter().for_each(|words| progress(&words));
     let printed = clones.read_back(&room, wanted).await?;
     Ok((room, built, clones, printed))

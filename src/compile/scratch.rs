@@ -14,6 +14,7 @@ use crate::declare::{extension_schema, Declaration};
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use crate::sql::Ident;
+use room::LARGE;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -75,6 +76,8 @@ pub struct Scratch {
     pub many: Option<usize>,
     /// From how many nodes on a declaration is built in two databases at once; None: never. It changes no result.
     pub apart: Option<usize>,
+    /// From how many nodes on what is built is committed, piece by piece where something is refused. It changes no result.
+    pub large: usize,
     /// What it is, for people.
     pub words: String,
 }
@@ -169,6 +172,7 @@ impl Scratch {
             many: Some(clones::MANY),
             // One that others use too is spared.
             apart: local.is_some().then_some(halves::MANY),
+            large: LARGE,
             local,
             words,
         })
@@ -265,6 +269,7 @@ impl Scratch {
         } else {
             Room::open(Session::open(&target).await?)
         };
+        room.large = self.large;
         room.extend(&self.extensions, BUILDER).await?;
         if let Some(ground) = &self.ground {
             room.lay(ground).await?;

@@ -6,7 +6,8 @@
 //! session that was opened before anything could change what it meets. That session runs nothing that was
 //! declared, and reads nothing.
 
-use super::super::build::{self, search_path};
+use super::super::attempt::Attempts;
+use super::super::build::search_path;
 use super::Scratch;
 use crate::catalog::Session;
 use crate::declare::{Declaration, Settings};
@@ -23,6 +24,8 @@ pub struct Room {
     above: Option<Above>,
     /// The paths of what was built for good.
     laid: HashSet<String>,
+    /// From how many nodes on what is built is committed.
+    pub large: usize,
 }
 
 /// The superuser's session beside the other, and what the other may not do.
@@ -39,9 +42,9 @@ impl Deref for Room {
     }
 }
 
-/// From how many things on they are committed: to roll back, a server cuts and removes each of their files, of which a
+/// From how many nodes on what is built is committed: to roll back, a server cuts and removes each of its files, of which a
 /// table has about eight.
-const MANY: usize = 10_000;
+pub const LARGE: usize = 10_000;
 
 /// What is there only after a superuser has run the statements.
 pub struct Later {
@@ -72,7 +75,7 @@ impl Room {
         settings: &Settings,
         declared: Option<&Declaration>,
     ) -> Result<Built> {
-        if later.is_empty() && model.nodes().len() < MANY {
+        if later.is_empty() && model.nodes().len() < self.large {
             let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
             self.client.batch_execute(end).await?;
             return Ok(Built::Open);
@@ -94,7 +97,7 @@ impl Room {
 
     /// A room in which the session's role may do all that it will be asked to do.
     pub fn open(session: Session) -> Self {
-        Self { session, above: None, laid: HashSet::new() }
+        Self { session, above: None, laid: HashSet::new(), large: LARGE }
     }
 
     /// A room for a role that is no superuser, with the session of one beside it.
@@ -107,7 +110,7 @@ impl Room {
             languages: names("select lanname::text from pg_language where lanpltrusted").await?,
             settings: names("select lower(name) from pg_settings where context not in ('user', 'backend')").await?,
         };
-        Ok(Self { session, above: Some(Above { session: above, limits }), laid: HashSet::new() })
+        Ok(Self { session, above: Some(Above { session: above, limits }), laid: HashSet::new(), large: LARGE })
     }
 
     /// Creates extensions as a superuser, in schemas of `owner`, as far as that works: what does not is refused when its
@@ -143,7 +146,8 @@ impl Room {
     /// What is wrong with it; the server's refusals.
     pub async fn lay(&mut self, ground: &Declaration) -> Result<()> {
         let whole = Model::new(ground.drafts.iter().map(|draft| draft.node.clone()).collect());
-        build::drafts(self, ground, &whole, None).await?;
+        let mut attempts = Attempts::new(self, ground, &whole, None).together();
+        while attempts.next(self, &|_| {}).await?.is_none() {}
         self.laid.extend(whole.nodes().iter().map(|node| node.address.path()));
         Ok(self.client.batch_execute("COMMIT").await?)
     }
