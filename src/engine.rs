@@ -11,7 +11,7 @@ use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place};
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -44,10 +44,16 @@ pub struct Desired {
 /// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale. With `deep`, its
 /// nodes know what they need.
 pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<Desired> {
-    match Looked::at(&choices.declaration, choices.locked, major)?.told(choices) {
-        Some(lock) => from_lock(&lock, major, deep),
-        // It is large: not on the stack of whoever waits for it.
-        None => Box::pin(compile(choices, &[major], false)).await,
+    match Looked::at(choices, major)? {
+        Looked::Fresh(lock) => from_lock(&lock, major, deep),
+        Looked::Stale(lock) => {
+            // To read what is large takes as long as to start a server.
+            if lock.as_ref().is_some_and(Lock::is_large) {
+                choices.scratch.warm(major);
+            }
+            // It is large: not on the stack of whoever waits for it.
+            Box::pin(compiling::renew(choices, lock, &[major], false)).await
+        }
     }
 }
 
@@ -101,45 +107,38 @@ fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
 }
 
 /// What a look at the lock showed.
-struct Looked {
-    /// The lock, if it is fresh and holds the major.
-    lock: Option<Lock>,
-    /// Why a lock that is there cannot be used at all, for people.
-    note: Option<String>,
+enum Looked {
+    /// It is all that is needed.
+    Fresh(Lock),
+    /// It is not, or does not hold the major; None if there is none that can be used.
+    Stale(Option<Lock>),
 }
 
 impl Looked {
     /// Errors: a lock that will not do, where only a lock will.
-    fn at(declaration: &Path, locked: bool, major: u32) -> Result<Self> {
-        let path = lock::path_of(declaration);
+    fn at(choices: &Choices<'_>, major: u32) -> Result<Self> {
+        let (path, locked) = (lock::path_of(&choices.declaration), choices.locked);
         let hinted = |why: String| Error::new(why).with_hint("run `pgplumb compile` and commit the lock");
         let stale = |why: String| hinted(format!("{} is stale: {why}", path.display()));
         let lock = match Lock::read(&path) {
             Ok(lock) => lock,
             Err(error) if locked => return Err(error),
             // It is written anew.
-            Err(error) => return Ok(Self { lock: None, note: Some(format!("note: {error}")) }),
+            Err(error) => {
+                (choices.progress)(&format!("note: {error}"));
+                return Ok(Self::Stale(None));
+            }
         };
         let Some(lock) = lock else {
-            return if locked {
-                Err(hinted(format!("there is no {}", path.display())))
-            } else {
-                Ok(Self { lock: None, note: None })
-            };
+            return if locked { Err(hinted(format!("there is no {}", path.display()))) } else { Ok(Self::Stale(None)) };
         };
-        let changed = lock.stale(&compile::sources(declaration, &lock)?);
+        let changed = lock.stale(&compile::sources(&choices.declaration, &lock)?);
         match (locked, changed.is_empty(), lock.header.majors.contains(&major)) {
-            (_, true, true) => Ok(Self { lock: Some(lock), note: None }),
-            (false, ..) => Ok(Self { lock: None, note: None }),
+            (_, true, true) => Ok(Self::Fresh(lock)),
+            (false, ..) => Ok(Self::Stale(Some(lock))),
             (true, true, false) => Err(stale(format!("it does not hold PostgreSQL {major}"))),
             (true, false, _) => Err(stale(format!("changed since: {}", changed.join(", ")))),
         }
-    }
-
-    /// The lock, once its note was told.
-    fn told(self, choices: &Choices<'_>) -> Option<Lock> {
-        self.note.into_iter().for_each(|note| (choices.progress)(&note));
-        self.lock
     }
 }
 
@@ -181,7 +180,7 @@ pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live
 }
 
 async fn read(session: &Session, wanted: &Wanted, deep: bool) -> Result<Read> {
-    let depth = if deep { Depth::Sizes } else { Depth::Model };
+    let depth = if deep { Depth::Links } else { Depth::Model };
     let mut loaded = catalog::load(session, wanted, depth).await?;
     let (unmanaged, surroundings) = if deep {
         (

@@ -79,7 +79,7 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
 
 /// How a pattern would name something in a schema.
 fn as_pattern(address: &Address) -> Option<String> {
-    (address.segments().count() == 2).then(|| {
+    (address.depth() == 2).then(|| {
         let name = kinds::routine::bare_name(address).unwrap_or_else(|| address.name().to_owned());
         format!("{}.{name}", address.schema())
     })
@@ -140,7 +140,7 @@ impl Inspection {
         let locked = |node: Node| {
             let node = as_declared(node, major.max(17));
             let home = homes.get(&node.address.thing()).copied().unwrap_or_default();
-            Locked { node, source: home.into(), written: None, alias: None, reads: Vec::new() }
+            Locked { node, source: home.into(), written: None, alias: None, reads: Vec::new(), line: None }
         };
         let nodes = self.model.into_nodes().into_iter().map(locked).collect();
         let origin = lock::Origin {
@@ -148,6 +148,7 @@ impl Inspection {
             basis: &basis(files, root),
             settings: LockedSettings { schemas: self.schemas, ignore: self.ignore, stubs, ..LockedSettings::default() },
             adopted: true,
+            before: None,
         };
         lock::write(&BTreeMap::from([(major, nodes)]), &origin)
     }

@@ -52,6 +52,7 @@ const ALONE: &[(&str, &[&str])] = &[
         &[
             "catalog/",
             "apply/",
+            "compile/attempt.rs",
             "compile/build.rs",
             "compile/mod.rs",
             "compile/scratch",

@@ -35,7 +35,7 @@ fn target(server: &LocalServer, database: &str) -> Target {
 /// A fresh database with the statements run in it.
 async fn database(server: &LocalServer, name: &str, setup: &str) -> Target {
     let maintenance = connect(&target(server, "postgres")).await.expect("a connection");
-    maintenance.batch_execute(&format!("create database \"{name}\"")).await.expect("a database");
+    maintenance.batch_execute(&format!("create database \"{name}\" template template0")).await.expect("a database");
     let target = target(server, name);
     let client = connect(&target).await.expect("a connection");
     client.batch_execute(setup).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));

@@ -387,7 +387,7 @@ async fn a_real_server_is_reached_or_the_reason_told() {
     }
     let quoted = HARD_SECRET.replace('\'', "''");
     admin.batch_execute(&format!("create role hard login password '{quoted}'")).await.unwrap();
-    for sql in ["create database closed", "revoke connect on database closed from public"] {
+    for sql in ["create database closed template template0", "revoke connect on database closed from public"] {
         admin.batch_execute(sql).await.unwrap();
     }
     drop(admin);

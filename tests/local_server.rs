@@ -83,7 +83,9 @@ fn serves_its_owner_alone_and_leaves_nothing() {
     assert_eq!(query(&server, "select current_user, current_setting('pgplumb.tried')"), "postgres|it's a \\ test");
     assert_eq!(query(&server, "select current_setting('listen_addresses') = ''"), "t");
     assert_eq!(query(&server, "show server_version_num")[..2], server.major().to_string());
-    assert_eq!(query(&server, "select pg_encoding_to_char(encoding) from pg_database where oid = 1"), "UTF8");
+    let databases =
+        "select string_agg(datname || ' ' || pg_encoding_to_char(encoding), ', ' order by datname) from pg_database";
+    assert_eq!(query(&server, databases), "postgres UTF8, template0 UTF8");
 
     drop(server);
     assert!(!runs(pid));

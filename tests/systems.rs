@@ -178,7 +178,10 @@ impl Database<'_> {
         let work = tempfile::tempdir().expect("a directory");
         let declaration = declaration(state.system, work.path());
         let plan = work.path().join("plan.yaml");
-        self.sql_on("postgres", &format!("drop database if exists {0}; create database {0}", self.name));
+        self.sql_on(
+            "postgres",
+            &format!("drop database if exists {0}; create database {0} template template0", self.name),
+        );
         self.load(&repository().join(format!("tests/systems/{}/{}.sql", state.system, state.name)));
         let (schema, rows, chunks) = (self.schema(), self.rows(state), self.chunks());
         self.facts(state.start, &at);

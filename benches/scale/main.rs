@@ -106,7 +106,9 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn measure(&self) -> Result<Measured> {
         self.say("create database", None);
-        self.required(self.psql("postgres", &["-c", &format!("create database {}", self.database())]))?;
+        self.required(
+            self.psql("postgres", &["-c", &format!("create database {} template template0", self.database())]),
+        )?;
         let ddl = self.work.join("ddl.sql");
         schema::write_ddl(&ddl, self.tables)?;
         let psql = self.required(self.psql(&self.database(), &["-f", &ddl.display().to_string()]))?;

@@ -108,47 +108,72 @@ pub struct Links {
     pub parts: FxHashMap<(u32, u32), Thing>,
     /// Who depends on what, and whether internally.
     pub needs: Vec<(Thing, Thing, bool)>,
-    /// The OIDs of what holds rows, and about how many: 0 only if there are certainly none.
-    pub sizes: Vec<(u32, u64)>,
+    /// The OIDs of what holds rows, and about how many, if anybody has looked.
+    pub estimates: Vec<(u32, Option<u64>)>,
+}
+
+/// Something in the model or the extension that brought it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    address: &'a Address,
+    /// Its place among the nodes.
+    place: Option<usize>,
 }
 
 /// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
 /// them. The links have been read.
 pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[String]) -> Result<Unmanaged> {
     let (parts, links) = (std::mem::take(&mut loaded.links.parts), std::mem::take(&mut loaded.links.needs));
-    let class_of = |name: &str| loaded.classes.get(name).copied().unwrap_or_default();
-    let known: FxHashMap<Thing, &Address> =
-        loaded.ids.iter().map(|((class, oid, sub), address)| ((class_of(class), *oid, *sub), address)).collect();
-    let resolve = |class: u32, oid: u32, sub: i32| -> Option<&Address> {
+    let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
+    let places: FxHashMap<&Address, usize> = nodes.iter().enumerate().map(|(at, node)| (&node.address, at)).collect();
+    // Things stand together by their catalogs.
+    let (mut last, mut class) = ("", 0);
+    let mut known: FxHashMap<Thing, Found> = FxHashMap::default();
+    known.reserve(loaded.ids.len());
+    for ((catalog, oid, sub), address) in &loaded.ids {
+        if *catalog != last {
+            (last, class) = (catalog, loaded.classes.get(*catalog).copied().unwrap_or_default());
+        }
+        known.insert((class, *oid, *sub), Found { address, place: places.get(address).copied() });
+    }
+    drop(places);
+    let resolve = |class: u32, oid: u32, sub: i32| -> Option<Found> {
         let (mut class, mut oid, mut sub) = (class, oid, sub);
         // A part of a part (the array type of a row type) is two steps away; no chain is longer.
         for _ in 0..3 {
             let found = known.get(&(class, oid, sub)).or_else(|| known.get(&(class, oid, 0)));
-            if let Some(address) = found {
-                return Some(address);
+            if let Some(found) = found {
+                return Some(*found);
             }
-            if let Some(extension) = loaded.members.get(&(class, oid)) {
-                return Some(extension);
+            if let Some(address) = loaded.members.get(&(class, oid)) {
+                return Some(Found { address, place: None });
             }
             (class, oid, sub) = *parts.get(&(class, oid))?;
         }
         None
     };
-    let mut needs: FxHashMap<Address, Vec<Address>> = FxHashMap::default();
+    // By their places among the nodes, which are in the order of addresses.
+    let mut needs: Vec<(usize, usize)> = Vec::with_capacity(links.len());
+    let mut others: HashMap<usize, Vec<Address>> = HashMap::new();
     let mut unknown: HashMap<Address, Vec<Thing>> = HashMap::new();
     let mut astray: BTreeSet<Address> = BTreeSet::new();
     for ((class, oid, sub), (on_class, on, on_sub), internal) in links {
-        let Some(on) = resolve(on_class, on, on_sub) else {
-            astray.extend(resolve(class, oid, sub).filter(|_| !internal).cloned());
+        let Some(Found { address: on, place: on_place }) = resolve(on_class, on, on_sub) else {
+            astray.extend(resolve(class, oid, sub).filter(|_| !internal).map(|found| found.address.clone()));
             continue;
         };
         match resolve(class, oid, sub) {
-            Some(address) if !address.is_within(on) => needs.entry(address.clone()).or_default().push(on.clone()),
+            Some(Found { address, place: Some(of) }) if !address.is_within(on) => match on_place {
+                Some(place) => needs.push((of, place)),
+                None => others.entry(of).or_default().push(on.clone()),
+            },
             Some(_) => {}
             None if internal || on.kind() == "extension" || on.kind() == "schema" => {}
             None => unknown.entry(on.clone()).or_default().push((class, oid, sub)),
         }
     }
+    needs.sort_unstable();
+    needs.dedup();
     let mut held: HashMap<(u32, u32), Held> = HashMap::new();
     for row in session.client.query(NAMES, &[&schemas]).await? {
         let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
@@ -161,14 +186,21 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
             held.insert((class, oid), Held { slots, pattern });
         }
     }
-    let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
-    for node in &mut nodes {
-        if let Some(mut found) = needs.remove(&node.address) {
-            found.append(&mut node.needs);
-            found.sort();
-            found.dedup();
-            node.needs = found;
+    for of_one in needs.chunk_by(|(a, _), (b, _)| a == b) {
+        let on: Vec<Address> = of_one.iter().map(|(_, on)| nodes[*on].address.clone()).collect();
+        let Some((of, _)) = of_one.first() else { continue };
+        let needs = &mut nodes[*of].needs;
+        // What was there before is not in its place.
+        if !needs.is_empty() {
+            others.entry(*of).or_default();
         }
+        needs.extend(on);
+    }
+    for (of, mut more) in others {
+        let needs = &mut nodes[of].needs;
+        needs.append(&mut more);
+        needs.sort();
+        needs.dedup();
     }
     loaded.model = Model::new(nodes);
     loaded.astray = astray;

@@ -39,10 +39,8 @@ pub type Id = (&'static str, u32, i32);
 pub enum Depth {
     /// The model.
     Model,
-    /// Also how things hang together.
+    /// Also how things hang together, and about how large they are.
     Links,
-    /// Also how large they are, which waits for whoever has locked a table against everybody.
-    Sizes,
 }
 
 /// What was read.

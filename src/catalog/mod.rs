@@ -10,6 +10,7 @@ mod parts;
 mod printing;
 mod reader;
 mod session;
+mod sizes;
 mod surroundings;
 
 pub use depend::{dependencies, Dependent, Holder, Unmanaged};
@@ -17,4 +18,5 @@ pub use foreign::{sight, Sighting};
 pub use live::Live;
 pub use load::{load, load_within, Depth, Loaded, Wanted};
 pub use session::{Identity, Session};
+pub use sizes::Sizes;
 pub use surroundings::{Surroundings, Unmodelled, Unread};

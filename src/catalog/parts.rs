@@ -2,7 +2,7 @@
 
 use super::load::Depth;
 use super::session::for_major;
-use super::{depend, printing, surroundings};
+use super::{depend, printing, sizes};
 use crate::kinds::{Catalog, Kind, Trees, KINDS};
 
 const UNREAD: &str = "\
@@ -45,8 +45,8 @@ pub enum Part {
     Needs,
     /// What is a part of something else.
     Parts,
-    /// How much there is in what holds rows.
-    Sizes,
+    /// How many rows there are, about.
+    Estimates,
 }
 
 impl Part {
@@ -62,7 +62,7 @@ impl Part {
             Self::Unread => UNREAD.to_owned(),
             Self::Needs => depend::SCAN.to_owned(),
             Self::Parts => depend::PARTS.to_owned(),
-            Self::Sizes => surroundings::SIZES.to_owned(),
+            Self::Estimates => sizes::ESTIMATES.to_owned(),
         }
     }
 }
@@ -101,10 +101,7 @@ impl Stages {
             stage.push(Part::Kind(kind, catalog));
         }
         if depth >= Depth::Links {
-            columns.extend([Part::Needs, Part::Parts]);
-        }
-        if depth >= Depth::Sizes {
-            columns.push(Part::Sizes);
+            columns.extend([Part::Needs, Part::Parts, Part::Estimates]);
         }
         columns.push(Part::Comments);
         if whole {

@@ -319,10 +319,9 @@ impl Gathered {
                 let whose = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
                 self.links.parts.insert((row.try_get(0)?, row.try_get(1)?), whose);
             }
-            Part::Sizes => {
-                // What is gone by now has none.
+            Part::Estimates => {
                 let rows: Option<i64> = row.try_get(1)?;
-                self.links.sizes.push((row.try_get(0)?, rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)));
+                self.links.estimates.push((row.try_get(0)?, rows.and_then(|rows| u64::try_from(rows).ok())));
             }
             Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
         }

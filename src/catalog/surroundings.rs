@@ -3,17 +3,16 @@
 
 use super::load::Loaded;
 use super::session::Session;
+use super::sizes::Sizes;
 use crate::error::Result;
 use crate::kinds::{facet, DefaultGrants};
 use crate::model::{Address, Grants};
 use rustc_hash::FxHashMap;
-use std::collections::HashMap;
 
 /// Sizes and default privileges.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// Estimated rows of tables: 0 only if they are certainly empty.
-    pub sizes: HashMap<Address, u64>,
+    pub sizes: Sizes,
     /// The role that statements run as.
     pub role: String,
     /// Whether policies can hold it back: it is neither a superuser nor has BYPASSRLS.
@@ -24,19 +23,15 @@ pub struct Surroundings {
     pub default_acl: Vec<String>,
 }
 
-/// About how many rows there are, in what holds any.
-pub(super) const SIZES: &str = "\
-select c.oid, case when c.reltuples > 0 then c.reltuples::int8 else (pg_relation_size(c.oid) / 100)::int8 end
-from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
-
 impl Surroundings {
     /// Puts them together where the links have been read, and asks for the rest.
     pub async fn read(session: &Session, loaded: &Loaded) -> Result<Self> {
         let mut surroundings = Self { role: session.role.clone(), ..Self::default() };
         let relations = loaded.ids.iter().filter(|((class, _, sub), _)| *class == "pg_class" && *sub == 0);
         let relations: FxHashMap<u32, &Address> = relations.map(|((_, oid, _), address)| (*oid, address)).collect();
-        let sizes = loaded.links.sizes.iter().filter_map(|(oid, rows)| Some(((*relations.get(oid)?).clone(), *rows)));
-        surroundings.sizes = sizes.collect();
+        let estimates = loaded.links.estimates.iter();
+        surroundings.sizes =
+            Sizes::new(estimates.filter_map(|(oid, rows)| Some(((*relations.get(oid)?).clone(), *oid, *rows))));
         let held = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
         surroundings.held_by_policies = session.client.query_one(held, &[]).await?.try_get(0)?;
         let defaults = "select d.defaclobjtype::text, coalesce(n.nspname::text, ''), d.defaclacl::text

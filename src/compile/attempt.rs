@@ -77,7 +77,9 @@ impl<'a> Attempts<'a> {
         if !self.mistakes.note(failures, &model) {
             return Err(std::mem::take(&mut self.mistakes).into_error());
         }
-        progress("something is wrong: building all else, to see whether that is all");
+        if self.apart {
+            progress("something is wrong: building all else, to see whether that is all");
+        }
         Ok(None)
     }
 
@@ -133,7 +135,7 @@ impl Trial<'_> {
         for block in blocks(steps, &|step| names.path(step)) {
             // Most declarations hold no mistake.
             if !block.run(self.session, self.unit).await? {
-                if refused.is_empty() {
+                if refused.is_empty() && self.unit == Unit::Transaction {
                     (self.progress)("something is refused: trying each thing by itself");
                 }
                 refused.extend(self.one_by_one(block.steps).await?);

@@ -53,7 +53,8 @@ fn reach<'a>(model: &impl Lookup, roots: impl IntoIterator<Item = &'a Address>, 
         }
         waiting.extend(address.parent());
         waiting.extend(model.needs(node));
-        if whole {
+        // What has no parent is whole without what stands in it, which may be everything.
+        if whole && address.depth() > 1 {
             let children = model.children(&address).into_iter();
             let parts = children.filter(|n| kinds::kind_of(&n.address).completes_parent());
             waiting.extend(parts.map(|n| n.address.clone()));

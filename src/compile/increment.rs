@@ -14,7 +14,7 @@ use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
 use crate::sql::tokens;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What is to be done with a declaration of which some is known.
 #[derive(Default)]
@@ -60,9 +60,10 @@ pub fn written(draft: &Draft) -> Box<str> {
 /// Compares a declaration with what is known of it.
 pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let Before { nodes, read, moved, adopted_too } = before;
-    let drafts: BTreeMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
+    let drafts: FxHashMap<&Address, &Draft> = declaration.drafts.iter().map(|d| (&d.node.address, d)).collect();
     let mut dirty: FxHashSet<Address> = moved.into_iter().collect();
-    let mut known: FxHashSet<&Address> = FxHashSet::default();
+    // Those that no node stands for.
+    let mut new: FxHashSet<&Address> = drafts.keys().copied().collect();
     // Nothing of them was ever compiled: what PostgreSQL makes by itself comes again with what is.
     let adopted: FxHashSet<&str> = nodes
         .iter()
@@ -84,9 +85,8 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         if changed {
             dirty.extend([address.clone(), locked.node.address.clone()]);
         }
-        known.insert(address);
+        new.remove(address);
     }
-    let new: Vec<&Address> = drafts.keys().copied().filter(|address| !known.contains(address)).collect();
     let shadows: FxHashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
     dirty.extend(new.into_iter().cloned());
     spread(&nodes, &mut dirty, &shadows);
@@ -104,8 +104,9 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let homes = declaration.homes();
     for locked in &mut kept {
         if let Some(draft) = drafts.get(locked.written_as()) {
-            if draft.node.order > 0 {
+            if draft.node.order > 0 && draft.node.order != locked.node.order {
                 locked.node.order = draft.node.order;
+                locked.line = None;
             }
         }
         if read(&locked.source) {
@@ -124,7 +125,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
 }
 
 /// Whether what PostgreSQL made by itself stands in a thing that is still declared.
-fn drafted(locked: &Locked, drafts: &BTreeMap<&Address, &Draft>) -> bool {
+fn drafted(locked: &Locked, drafts: &FxHashMap<&Address, &Draft>) -> bool {
     let thing = locked.node.address.thing();
     drafts.contains_key(&thing) || locked.node.needs.iter().any(|need| drafts.contains_key(need))
 }
@@ -169,7 +170,7 @@ fn spread(nodes: &[Locked], dirty: &mut FxHashSet<Address>, shadows: &FxHashSet<
 
 /// The name by which SQL finds a thing, and the sort of name it is.
 fn name_of(address: &Address) -> Option<(String, String)> {
-    if address.segments().nth(1).is_none() || *address != address.thing() {
+    if address.depth() != 2 {
         return None;
     }
     match kinds::routine::bare_name(address) {
@@ -223,10 +224,10 @@ impl Lookup for Mix<'_> {
     }
 
     fn children(&self, address: &Address) -> Vec<&Node> {
-        let depth = address.segments().count() + 1;
+        let depth = address.depth() + 1;
         let start = self.kept.partition_point(|l| l.node.address < *address);
         let kept = self.kept[start..].iter().map(|l| &l.node).take_while(|n| n.address.is_within(address));
-        let direct = kept.filter(|n| n.address.segments().count() == depth);
+        let direct = kept.filter(|n| n.address.depth() == depth);
         self.written.children(address).chain(direct).collect()
     }
 

@@ -29,6 +29,9 @@ use std::path::{Path, PathBuf};
 /// The version of the lock format: a lock of another one is compiled anew.
 const FORMAT: u32 = 2;
 
+/// Bytes from which on a lock is large.
+const LARGE: usize = 4 << 20;
+
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -314,6 +317,11 @@ impl Lock {
         Ok(columns_digest(found.into_iter()))
     }
 
+    /// Whether to read it takes longer than anybody notices.
+    pub fn is_large(&self) -> bool {
+        self.text.len() > LARGE
+    }
+
     /// The paths of sources that are not what they were when it was written.
     pub fn stale(&self, sources: &Sources) -> Vec<String> {
         let now: BTreeMap<&str, &str> = sources.files.iter().map(|s| (s.path.as_str(), s.digest.as_str())).collect();
@@ -364,19 +372,31 @@ impl Lock {
         Ok(Model::new(nodes))
     }
 
+    /// The line of nodes at one address, if it is the same for all of the lock's majors, of which there are so `many`, and
+    /// nothing of it has changed.
+    fn line_of<'a>(&self, nodes: impl Iterator<Item = &'a Locked>, many: usize) -> Option<&str> {
+        let mut places = nodes.map(|locked| locked.line.as_ref());
+        let place = places.next()??;
+        let others = places.try_fold(1, |count, other| (other == Some(place)).then_some(count + 1))?;
+        (others == many).then(|| &self.text[place.clone()])
+    }
+
     /// All nodes for one major, with their origin. Errors: a line that is none.
     pub fn locked(&self, major: u32) -> Result<Vec<Locked>> {
         let (mut nodes, mut addresses) = (Vec::new(), Addresses::default());
         let mut source = String::new();
+        let mut at = self.body;
         for text in self.text[self.body..].lines() {
             let line = line::parse(text)?;
+            let place = at..at + text.len();
+            at = place.end + 1;
             if let Some(named) = &line.source {
                 if **named != source {
                     source = named.to_string();
                 }
             }
             if line.holds_for(major) {
-                nodes.push(line.locked(&source, &mut addresses, true)?);
+                nodes.push(Locked { line: Some(place), ..line.locked(&source, &mut addresses, true)? });
             }
         }
         Ok(nodes)
@@ -396,10 +416,11 @@ pub fn learn<'a>(path: &Path, major: u32, learned: impl Iterator<Item = &'a Node
         models.insert(*known, lock.locked(*known)?);
     }
     let learned: BTreeMap<&Address, &Node> = learned.map(|node| (&node.address, node)).collect();
-    for Locked { node, .. } in models.get_mut(&major).into_iter().flatten() {
+    for Locked { node, line, .. } in models.get_mut(&major).into_iter().flatten() {
         if let Some(new) = learned.get(&node.address).filter(|new| new.spec == node.spec) {
             node.prints.clone_from(&new.prints);
             node.old_prints.clone_from(&new.old_prints);
+            *line = None;
         }
     }
     let Header { pgplumb_lock: _, majors: _, settings, basis, external, adopted, seal: _ } = &lock.header;
@@ -407,7 +428,8 @@ pub fn learn<'a>(path: &Path, major: u32, learned: impl Iterator<Item = &'a Node
     let sources = Sources { root: PathBuf::new(), files: lock.named().map(source).collect() };
     let basis =
         Basis { files: lock.basis().map(str::to_owned).collect(), digest: basis.clone(), external: external.clone() };
-    let origin = Origin { sources: &sources, basis: &basis, settings: settings.clone(), adopted: *adopted };
+    let origin =
+        Origin { sources: &sources, basis: &basis, settings: settings.clone(), adopted: *adopted, before: Some(&lock) };
     store(path, &write(&models, &origin)?)?;
     Ok(true)
 }

@@ -248,7 +248,8 @@ fn finish(fed: Fed, declaration: &Declaration, kept: &[Locked], major: u32) -> V
         prints.dedup();
         node.prints = prints;
         (node.owner, node.comment, node.grants) = (None, None, None);
-        let mut locked = Locked { node, source: Box::default(), written: None, alias: None, reads: Vec::new() };
+        let mut locked =
+            Locked { node, source: Box::default(), written: None, alias: None, reads: Vec::new(), line: None };
         if let Some(draft) = draft {
             locked.declared_by(draft, major);
         } else if let Ok(at) = kept.binary_search_by(|l| l.node.address.cmp(&locked.node.address)) {
@@ -283,8 +284,9 @@ impl Locked {
     fn find_home(&mut self, homes: &HashMap<Address, String>) {
         let own = self.written_as().thing();
         let mut things = std::iter::once(own).chain(self.node.needs.iter().map(Address::thing));
-        if let Some(file) = things.find_map(|thing| homes.get(&thing)) {
+        if let Some(file) = things.find_map(|thing| homes.get(&thing)).filter(|file| *self.source != ***file) {
             self.source = file.as_str().into();
+            self.line = None;
         }
     }
 

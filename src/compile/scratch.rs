@@ -6,7 +6,7 @@ mod room;
 
 pub use room::{Built, Later, Room};
 
-use super::server::{find, Install, LocalServer, Options};
+use super::server::{find, LocalServer, Options};
 use super::{clones, halves};
 use crate::catalog::connect::Target;
 use crate::catalog::Session;
@@ -17,6 +17,7 @@ use crate::sql::Ident;
 use room::LARGE;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// Where scratch databases live.
 #[derive(Clone, Debug)]
@@ -30,7 +31,38 @@ pub enum Place {
 /// The local server of a place between two uses: one command may need scratch for more than one thing. It ends with
 /// the last copy of its place.
 #[derive(Clone, Debug, Default)]
-pub struct Kept(Arc<Mutex<Option<Server>>>);
+pub struct Kept(Arc<Mutex<Slot>>);
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Starting(Starting),
+    Ready(Server),
+}
+
+/// A server of a major that is on its way.
+#[derive(Debug)]
+struct Starting {
+    major: u32,
+    thread: Option<JoinHandle<Result<LocalServer>>>,
+}
+
+impl Starting {
+    /// Waits for it. What kept it from starting, whoever starts another one sees.
+    fn wait(mut self) -> Option<LocalServer> {
+        self.thread.take()?.join().ok()?.ok()
+    }
+}
+
+/// Nobody else would stop it.
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
 
 /// A server of our own that is ready to be used, and an administrator's way to it.
 #[derive(Debug)]
@@ -40,8 +72,23 @@ struct Server {
 }
 
 impl Kept {
-    fn slot(&self) -> MutexGuard<'_, Option<Server>> {
+    fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the server, if there is one of this major.
+    fn take(&self, major: u32) -> Slot {
+        let mut slot = self.slot();
+        let fits = match &*slot {
+            Slot::Empty => false,
+            Slot::Starting(starting) => starting.major == major,
+            Slot::Ready(server) => server.local.major() == major,
+        };
+        if fits {
+            std::mem::take(&mut slot)
+        } else {
+            Slot::Empty
+        }
     }
 }
 
@@ -49,6 +96,17 @@ impl Place {
     /// A local server, from binaries that are found or in a directory.
     pub fn local(binaries: Option<PathBuf>) -> Self {
         Self::Local(binaries, Kept::default())
+    }
+
+    /// Begins to start a local server of a major, for whoever opens a scratch next.
+    pub fn warm(&self, major: u32) {
+        let Self::Local(setting, kept) = self else { return };
+        let mut slot = kept.slot();
+        if matches!(*slot, Slot::Empty) {
+            let setting = setting.clone();
+            let start = move || LocalServer::start(&find(Some(major), setting.as_deref())?, &options());
+            *slot = Slot::Starting(Starting { major, thread: Some(std::thread::spawn(start)) });
+        }
     }
 
     /// Whether declarations can be compiled here for a major, as far as that can be known without trying.
@@ -121,10 +179,13 @@ impl Scratch {
                     )));
                 }
                 let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
-                let again = kept.slot().take_if(|server| server.local.major() == major);
-                let Server { local, admin } = match again {
-                    Some(server) => server,
-                    None => start(&install, env).await?,
+                let Server { local, admin } = match kept.take(major) {
+                    Slot::Ready(server) => server,
+                    Slot::Starting(starting) => match starting.wait() {
+                        Some(local) => prepare(local, env).await?,
+                        None => prepare(LocalServer::start(&install, &options())?, env).await?,
+                    },
+                    Slot::Empty => prepare(LocalServer::start(&install, &options())?, env).await?,
                 };
                 let session = Session::open(&admin).await?;
                 Self::new(admin, &session, Some((local, kept.clone())), words).await
@@ -305,7 +366,7 @@ impl Scratch {
     /// Removes the databases on a shared server; a server of our own stays with its place.
     pub async fn close(mut self) -> Result<()> {
         if let Some((local, kept)) = self.local.take() {
-            *kept.slot() = Some(Server { local, admin: self.admin });
+            *kept.slot() = Slot::Ready(Server { local, admin: self.admin });
             return Ok(());
         }
         let session = Session::open(&self.admin).await?;
@@ -319,15 +380,17 @@ impl Scratch {
     }
 }
 
-/// Starts a server of our own with the two roles that use it.
-async fn start(install: &Install, env: &dyn Fn(&str) -> Option<String>) -> Result<Server> {
-    let options = Options { purpose: "scratch".into(), ..Options::default() };
-    let local = LocalServer::start(install, &options)?;
+fn options() -> Options {
+    Options { purpose: "scratch".into(), ..Options::default() }
+}
+
+/// Gives a server of our own the two roles that use it.
+async fn prepare(local: LocalServer, env: &dyn Fn(&str) -> Option<String>) -> Result<Server> {
     let admin = Target::resolve(Some(&local.url("postgres")), env)?;
     let session = Session::open(&admin).await?;
     let sql = format!(
         "CREATE ROLE {BUILDER} LOGIN BYPASSRLS; CREATE ROLE {ADMIN} SUPERUSER LOGIN; \
-         REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
+         REVOKE ALL ON DATABASE postgres FROM PUBLIC"
     );
     session.client.batch_execute(&sql).await?;
     // A role of this name owns things in many databases, and is no superuser here.

@@ -29,7 +29,7 @@ impl Stubs {
         let parent = |node: &Node| node.address.parent().map(|parent| parent.path());
         // Parents come first, columns as they stand in their table.
         nodes.sort_by_cached_key(|node| match parent(node) {
-            Some(parent) if node.address.segments().count() > 2 => (parent, 1, node.order, node.address.path()),
+            Some(parent) if node.address.depth() > 2 => (parent, 1, node.order, node.address.path()),
             _ => (node.address.path(), 0, 0, String::new()),
         });
         let entry = |node: &&Node| -> Result<(String, serde_json::Value)> {
@@ -231,7 +231,7 @@ fn unknown(declaration: &Declaration) -> Vec<Problem> {
             Problem::new(&foreign.pos, format!("{kind} `{words}` is not declared here, and nothing is known of it"));
         let external = declaration.external.iter().map(|draft| &draft.node.address);
         let similar: Vec<String> = external
-            .filter(|address| address.segments().count() == 2)
+            .filter(|address| address.depth() == 2)
             .map(|address| {
                 let name = crate::kinds::routine::bare_name(address).unwrap_or_else(|| address.name().to_owned());
                 format!("{}.{name}", address.schema())

@@ -366,9 +366,10 @@ fn check_names(
     let mut taken: HashMap<(String, String), (&Address, Option<&Draft>)> = HashMap::new();
     // Of what is known, only what bears the name of a draft can be in its way.
     let names: HashSet<&str> = drafts.iter().map(|d| d.node.address.name()).collect();
+    let addresses: HashSet<&Address> = drafts.iter().map(|d| &d.node.address).collect();
     for node in known.iter().filter(|n| names.contains(n.address.name())) {
-        let own = ("address".to_owned(), node.address.path());
-        for slot in kinds::kind_of(&node.address).slots(node).into_iter().chain([own]) {
+        let own = addresses.contains(&node.address).then(|| ("address".to_owned(), node.address.path()));
+        for slot in kinds::kind_of(&node.address).slots(node).into_iter().chain(own) {
             taken.insert(slot, (&node.address, None));
         }
     }

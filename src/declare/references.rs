@@ -53,7 +53,7 @@ impl Names {
                     }
                 }
             }
-            if address.segments().count() == 2 {
+            if address.depth() == 2 {
                 for (space, _) in crate::kinds::kind_of(address).slots(node) {
                     match space.as_str() {
                         "relation" => drop(names.relations.insert(key(address.name()), address.clone())),

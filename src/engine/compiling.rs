@@ -16,9 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// Mistakes in the declaration, no scratch to be had, what the server refuses.
 pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -> Result<Desired> {
-    let path = lock::path_of(&choices.declaration);
     // A lock that cannot be read is replaced.
-    let lock = Lock::read(&path).ok().flatten();
+    let lock = Lock::read(&lock::path_of(&choices.declaration)).ok().flatten();
+    Box::pin(renew(choices, lock, majors, adopted_too)).await
+}
+
+/// The same, with the lock that there is.
+pub(super) async fn renew(
+    choices: &Choices<'_>,
+    lock: Option<Lock>,
+    majors: &[u32],
+    adopted_too: bool,
+) -> Result<Desired> {
+    let path = lock::path_of(&choices.declaration);
     let held = lock.iter().flat_map(|lock| &lock.header.majors).filter(|major| !majors.contains(major));
     let all: Vec<u32> = majors.iter().chain(held).copied().collect();
     let (mut reading, stubs, increments) = read(choices, &all, lock.as_ref(), adopted_too).await?;
@@ -52,7 +62,8 @@ pub async fn compile(choices: &Choices<'_>, majors: &[u32], adopted_too: bool) -
         sources: &reading.declaration.sources,
         basis: &reading.declaration.basis,
         settings: settings.clone(),
-        adopted: !adopted_too && lock.is_some_and(|lock| lock.header.adopted),
+        adopted: !adopted_too && lock.as_ref().is_some_and(|lock| lock.header.adopted),
+        before: lock.as_ref(),
     };
     let text = lock::write(&locked, &origin)?;
     let wrote_lock = match lock::store(&path, &text) {

@@ -6,7 +6,7 @@ use crate::model::{Address, Node, Spec};
 use crate::sql::{name, Fragment, Shape};
 use crate::yaml::{Scalar, Yaml};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A node as written, and where.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ pub struct Drafts {
     pub external: bool,
     /// Files that bodies were read from, with what they hold.
     pub files: Vec<(std::path::PathBuf, Vec<u8>)>,
-    /// Names given so far in the name spaces of constraints and indexes, per schema.
-    taken: HashSet<(String, String)>,
+    /// Names given so far in the name spaces of constraints and indexes, by schema.
+    taken: HashMap<String, HashSet<Box<str>>>,
 }
 
 impl Drafts {
@@ -49,7 +49,7 @@ impl Drafts {
             root: ".".into(),
             external: false,
             files: Vec::new(),
-            taken: HashSet::new(),
+            taken: HashMap::new(),
         }
     }
 
@@ -72,9 +72,15 @@ impl Drafts {
         &mut self.list[at]
     }
 
-    /// Notes that a name is given already.
+    /// Notes that a name is given already. Columns have theirs to themselves.
     pub fn take(&mut self, address: &Address) {
-        self.taken.insert((address.schema().to_owned(), address.name().to_owned()));
+        if super::kind_of(address).is_column() {
+            return;
+        }
+        match self.taken.get_mut(address.schema()) {
+            Some(taken) => drop(taken.insert(address.name().into())),
+            None => drop(self.taken.insert(address.schema().to_owned(), HashSet::from([address.name().into()]))),
+        }
     }
 
     /// The address of a schema-level thing under a key such as `orders` or `app.orders`.
@@ -95,10 +101,9 @@ impl Drafts {
 
     /// A name for a constraint that the declaration leaves unnamed, as PostgreSQL derives it.
     pub fn derive(&mut self, table: &Address, columns: &str, label: &str) -> String {
-        let schema = table.schema().to_owned();
-        let taken = |candidate: &str| self.taken.contains(&(schema.clone(), candidate.to_owned()));
-        let name = name::derive(table.name(), columns, label, &taken);
-        self.taken.insert((schema, name.clone()));
+        let taken = self.taken.entry(table.schema().to_owned()).or_default();
+        let name = name::derive(table.name(), columns, label, &|candidate: &str| taken.contains(candidate));
+        taken.insert(name.as_str().into());
         name
     }
 
@@ -124,7 +129,7 @@ impl Draft {
     /// reads it, all else as it is.
     pub fn was(&mut self, yaml: &Yaml) -> &mut Self {
         if let Some(was) = yaml.text("was") {
-            let in_schema = self.node.address.segments().count() == 2;
+            let in_schema = self.node.address.depth() == 2;
             let read = name::split(&was.text).filter(|_| in_schema);
             self.hints().was = Some(read.map_or_else(|| was.text.clone(), |(_, name)| name));
         }

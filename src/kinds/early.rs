@@ -15,7 +15,7 @@ pub fn needs_of(node: &Node, fragments: &[Fragment]) -> Vec<Address> {
 
 /// The bare name of something directly in a schema.
 fn in_schema(address: &Address) -> Option<String> {
-    if address.segments().count() != 2 || address.schema().is_empty() {
+    if address.depth() != 2 || address.schema().is_empty() {
         return None;
     }
     match address.kind() {

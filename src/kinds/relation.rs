@@ -14,7 +14,7 @@ pub fn relation(address: &Address) -> String {
 /// The key of a thing in a declaration: of one in a schema its name as SQL reads it, with the schema unless
 /// that is the default one; of any other its name as it is.
 pub fn written_key(address: &Address, default_schema: &str) -> String {
-    if address.schema().is_empty() || address.segments().count() != 2 {
+    if address.schema().is_empty() || address.depth() != 2 {
         return address.name().to_owned();
     }
     if address.schema() == default_schema {

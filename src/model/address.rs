@@ -37,6 +37,18 @@ impl Address {
         Self(path.into())
     }
 
+    /// Where the separators are. Names are short: a search made for long texts would take longer to begin than this one
+    /// to end.
+    fn separators(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let bytes = self.0.as_bytes();
+        (0..bytes.len()).filter(|at| bytes[*at] == SEPARATOR as u8)
+    }
+
+    /// How many segments it has.
+    pub fn depth(&self) -> usize {
+        self.separators().count().div_ceil(2)
+    }
+
     /// The (kind, name) segments from the root on.
     pub fn segments(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut parts = self.0.split(SEPARATOR);
@@ -45,26 +57,24 @@ impl Address {
 
     /// The kind of the last segment.
     pub fn kind(&self) -> &str {
-        // Names are short: a search made for long texts would take longer to begin than this one to end.
-        let is_separator = |at: &usize| self.0.as_bytes()[*at] == SEPARATOR as u8;
-        let mut separators = (0..self.0.len()).rev().filter(is_separator);
+        let mut separators = self.separators().rev();
         let Some(end) = separators.next() else { return "" };
         &self.0[separators.next().map_or(0, |at| at + 1)..end]
     }
 
     /// The name in the last segment.
     pub fn name(&self) -> &str {
-        self.0.rsplit(SEPARATOR).next().unwrap_or_default()
+        &self.0[self.separators().next_back().map_or(0, |at| at + 1)..]
     }
 
     pub fn parent(&self) -> Option<Self> {
-        let end = self.0.rmatch_indices(SEPARATOR).nth(1)?.0;
+        let end = self.separators().rev().nth(1)?;
         Some(Self(self.0[..end].into()))
     }
 
     /// What has no parent and stands above this one, or this one itself: mostly a schema.
     pub fn top(&self) -> Self {
-        let end = self.0.match_indices(SEPARATOR).nth(1).map_or(self.0.len(), |(at, _)| at);
+        let end = self.separators().nth(1).unwrap_or(self.0.len());
         Self(self.0[..end].into())
     }
 
@@ -76,13 +86,13 @@ impl Address {
 
     /// A key that is the same for all that stand in one thing.
     pub fn thing_key(&self) -> &str {
-        let end = self.0.match_indices(SEPARATOR).nth(3).map_or(self.0.len(), |(at, _)| at);
+        let end = self.separators().nth(3).unwrap_or(self.0.len());
         &self.0[..end]
     }
 
     /// Whether it is what people think of as one thing, or a schema or what else has no parent.
     pub fn is_thing(&self) -> bool {
-        self.0.bytes().filter(|b| *b == SEPARATOR as u8).nth(3).is_none()
+        self.separators().nth(3).is_none()
     }
 
     /// This address or the nearest one above it that is of `kind`.

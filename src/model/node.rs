@@ -99,6 +99,9 @@ pub struct Model {
 impl Model {
     /// Sorts the nodes; of several with one address the last wins.
     pub fn new(mut nodes: Vec<Node>) -> Self {
+        if nodes.is_sorted_by(|a, b| a.address < b.address) {
+            return Self { nodes };
+        }
         nodes.sort_by(|a, b| a.address.cmp(&b.address));
         nodes.reverse();
         nodes.dedup_by(|a, b| a.address == b.address);
@@ -189,19 +192,19 @@ impl Model {
 
     /// The direct children of a node.
     pub fn children<'a>(&'a self, address: &Address) -> impl Iterator<Item = &'a Node> + use<'a> {
-        let depth = address.segments().count() + 1;
+        let depth = address.depth() + 1;
         let start = self.nodes.partition_point(|n| n.address < *address);
         let end = start + self.nodes[start..].iter().take_while(|n| n.address.is_within(address)).count();
-        self.nodes[start..end].iter().filter(move |n| n.address.segments().count() == depth)
+        self.nodes[start..end].iter().filter(move |n| n.address.depth() == depth)
     }
 
     /// The direct children of one kind, without a look at the others.
     pub fn children_of<'a>(&'a self, address: &Address, kind: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
-        let depth = address.segments().count() + 1;
+        let depth = address.depth() + 1;
         let first = address.child(kind, "");
         let start = self.nodes.partition_point(|n| n.address < first);
         let there = self.nodes[start..].iter().take_while(move |n| n.address.begins_with(&first));
-        there.filter(move |n| n.address.segments().count() == depth)
+        there.filter(move |n| n.address.depth() == depth)
     }
 
     pub fn into_nodes(self) -> Vec<Node> {

@@ -7,6 +7,7 @@ use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
 use super::rename::{again, moved, renames, under_old_names, Rename};
 use crate::catalog::{Live, Surroundings, Unmanaged};
+use crate::diff::{diff, Delta};
 use crate::error::Result;
 use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
@@ -42,9 +43,9 @@ pub struct Built {
     pub renames: Vec<(Address, Address)>,
 }
 
-/// Plans the way from the actual to the desired model, and back.
-pub fn build(input: &Input) -> Result<Built> {
-    let mut built = forward(input, States::Kept)?;
+/// Plans the way from the actual to the desired model, and back. `deltas` is how they differ.
+pub fn build(input: &Input, deltas: &[Delta]) -> Result<Built> {
+    let mut built = forward(input, deltas, States::Kept)?;
     let renames: Vec<(Address, Address)> =
         built.batches.iter().flat_map(|b| &b.renames).map(|(new, old)| (old.clone(), new.clone())).collect();
     let mut before = Cow::Borrowed(input.actual);
@@ -99,7 +100,7 @@ fn under_new_names<'a>(surroundings: &'a Surroundings, renames: &[(Address, Addr
     if renames.is_empty() {
         return Cow::Borrowed(surroundings);
     }
-    let sizes = surroundings.sizes.iter().map(|(address, rows)| (after(address, renames), *rows)).collect();
+    let sizes = surroundings.sizes.moved(&|address| after(address, renames));
     Cow::Owned(Surroundings { sizes, ..surroundings.clone() })
 }
 
@@ -133,7 +134,8 @@ fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTr
 
 /// The steps alone, in one row: what scratch runs.
 pub fn steps(input: &Input) -> Result<Vec<Step>> {
-    Ok(forward(input, States::Dropped)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
+    let deltas = diff(input.actual, input.desired);
+    Ok(forward(input, &deltas, States::Dropped)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
 }
 
 #[derive(Default)]
@@ -198,13 +200,14 @@ struct Forward {
     touched: BTreeSet<Address>,
 }
 
-fn forward(input: &Input, keep: States) -> Result<Forward> {
+fn forward(input: &Input, deltas: &[Delta], keep: States) -> Result<Forward> {
     let (renames, renamed) = renames(input.actual, input.desired, input.major);
     if renames.is_empty() {
-        return ordered(input, renames, &renamed, keep);
+        return ordered(input, renames, &renamed, deltas, keep);
     }
     let desired = under_old_names(input.desired);
-    ordered(&Input { desired: &desired, ..*input }, renames, &renamed, keep)
+    let deltas = diff(&renamed, &desired);
+    ordered(&Input { desired: &desired, ..*input }, renames, &renamed, &deltas, keep)
 }
 
 /// With renames that are known already, as on the way back.
@@ -217,14 +220,15 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
             model = Cow::Owned(moved(&model, from, to, input.major));
         }
     }
-    ordered(input, renames, &model, States::Dropped)
+    let deltas = diff(&model, input.desired);
+    ordered(input, renames, &model, &deltas, States::Dropped)
 }
 
-fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, keep: States) -> Result<Forward> {
+fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta], keep: States) -> Result<Forward> {
     let surroundings = input.surroundings;
     let sizes = |address: &Address| {
         let live = renames.iter().rev().fold(address.clone(), |at, rename| at.moved(&rename.to, &rename.from));
-        surroundings.sizes.get(&live).copied().unwrap_or(0)
+        surroundings.sizes.of(&live)
     };
     let default_grants = |class: char, schema: &str| surroundings.grants(class, schema);
     let scope = Scope {
@@ -237,7 +241,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, keep: States) -
     };
     let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
     let unmanaged = hanging_on_new_names(input.unmanaged, &named);
-    let fates = fates(&scope, &unmanaged)?;
+    let fates = fates(&scope, &unmanaged, deltas)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
     touched.extend(renames.iter().map(|r| r.from.clone()));

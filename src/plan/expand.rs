@@ -5,7 +5,7 @@
 //! nothing unmanaged is ever touched: then the plan is refused and the chain shown.
 
 use crate::catalog::{Dependent, Unmanaged};
-use crate::diff::diff;
+use crate::diff::Delta;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
 use crate::model::{Address, Node};
@@ -46,11 +46,12 @@ pub enum Fate<'a> {
 
 pub type Fates<'a> = BTreeMap<Address, Fate<'a>>;
 
-/// Decides all fates. Errors: what cannot be done without touching what must not be touched.
-pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged) -> Result<Fates<'a>> {
+/// Decides all fates, by how the models of the scope differ. Errors: what cannot be done without touching what must not be
+/// touched.
+pub fn fates<'a>(scope: &Scope<'a>, unmanaged: &Unmanaged, deltas: &[Delta<'a>]) -> Result<Fates<'a>> {
     let mut expansion =
         Expansion { scope, unmanaged, fates: BTreeMap::new(), queue: VecDeque::new(), refusals: Vec::new() };
-    expansion.start();
+    expansion.start(deltas);
     if !expansion.queue.is_empty() {
         expansion.spread(&users(scope));
     }
@@ -82,8 +83,8 @@ struct Expansion<'s, 'a> {
 }
 
 impl<'a> Expansion<'_, 'a> {
-    fn start(&mut self) {
-        for delta in diff(self.scope.actual, self.scope.desired) {
+    fn start(&mut self, deltas: &[Delta<'a>]) {
+        for delta in deltas {
             let (old, new) = match (delta.old, delta.new) {
                 (None, Some(new)) => {
                     let slots = kinds::kind_of(&new.address).slots(new);

@@ -4,8 +4,10 @@ use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Held, Plan, PlanTarget, ReadScope, FORMAT};
 use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
 use super::preflight::{ask, privileges, questions};
-use crate::catalog::{Live, Session, Wanted};
+use crate::catalog::{Live, Session, Sizes, Wanted};
+use crate::diff::{diff, Delta};
 use crate::error::Result;
+use crate::kinds::relation::table_of;
 use crate::kinds::{self, facet, Hazard, Scope};
 use crate::model::{Address, Model};
 use std::borrow::Cow;
@@ -20,6 +22,8 @@ pub struct Draft {
     pub touched: BTreeSet<Address>,
     /// From the old to the new addresses, in the order in which they are renamed.
     pub renames: Vec<(Address, Address)>,
+    /// Of what it is about.
+    pub sizes: Sizes,
 }
 
 impl Draft {
@@ -44,8 +48,22 @@ impl Draft {
 /// asked in the snapshot that was compared.
 pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wanted) -> Result<Draft> {
     let desired = readable(desired, &live.unchecked);
-    let input = Input::of(live, &desired, session.major);
-    let Built { batches, touched, after, changed, renames } = build(&input)?;
+    let mut surroundings = live.surroundings.clone();
+    // Most of what will be asked for is known by what differs.
+    let deltas = diff(&live.model, &desired);
+    for table in deltas.iter().filter_map(Delta::node).flat_map(|n| table_of(&n.address)) {
+        surroundings.sizes.of(&table);
+    }
+    surroundings.sizes.ask(session).await?;
+    let (built, questions) = loop {
+        let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major) };
+        let made = (build(&input, &deltas)?, questions(&input, &deltas));
+        if !surroundings.sizes.ask(session).await? {
+            break made;
+        }
+    };
+    let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major) };
+    let Built { batches, touched, after, changed, renames } = built;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
         made_by: format!("pgplumb {}", env!("CARGO_PKG_VERSION")),
@@ -73,14 +91,15 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
         held: held(&input, &touched, &after, &renames),
     };
-    let (found, not_checked) = ask(session, &questions(&input)).await?;
+    let (found, not_checked) = ask(session, &questions).await?;
     settle_data_hazards(&mut plan, &found);
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);
     plan.not_checked.extend(not_checked);
     plan.not_checked.extend(given(&input, &touched, &renames));
     plan.summary = summary(&plan);
-    Ok(Draft { plan, after, touched, renames })
+    let sizes = surroundings.sizes;
+    Ok(Draft { plan, after, touched, renames, sizes })
 }
 
 /// Who owns and may use what the plan leaves behind, where that is declared and was otherwise.

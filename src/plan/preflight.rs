@@ -4,18 +4,18 @@ use super::batch::Input;
 use super::rename::{renames, Rename};
 use super::Finding;
 use crate::catalog::Session;
-use crate::diff::diff;
+use crate::diff::{diff, Delta};
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::{Address, Model};
 use crate::sql::{qualified, references, Fragment, Ident, Shape, Space};
 use std::collections::{BTreeSet, HashSet};
 
-/// The questions that the kinds have about what a plan creates and alters.
-pub fn questions(input: &Input) -> Vec<(Address, Question)> {
+/// The questions that the kinds have about what a plan creates and alters. `deltas` is how the models differ.
+pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
     let (done, renamed) = renames(input.actual, input.desired, input.major);
     let shadows = shadows(&done, input.actual);
-    let sizes = |address: &Address| input.surroundings.sizes.get(address).copied().unwrap_or(0);
+    let sizes = |address: &Address| input.surroundings.sizes.of(address);
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
     let scope = Scope {
         actual: &renamed,
@@ -26,7 +26,8 @@ pub fn questions(input: &Input) -> Vec<(Address, Question)> {
         default_grants: &default_grants,
     };
     let mut questions = Vec::new();
-    for delta in diff(&renamed, input.desired) {
+    let under_new_names = (!done.is_empty()).then(|| diff(&renamed, input.desired));
+    for delta in under_new_names.as_deref().unwrap_or(deltas) {
         let Some(new) = delta.new.filter(|_| delta.spec) else { continue };
         // What is created together with its table has no rows to ask about.
         let table = kinds::relation::table_of(&new.address);

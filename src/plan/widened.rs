@@ -2,14 +2,14 @@
 //! row security.
 
 use super::expand::{Fate, Fates};
-use crate::kinds::{self, Scope};
+use crate::kinds::{self, facet, Scope};
 use crate::model::{Address, Model, Node};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By the address of what changes: why other rows are let through than before.
 pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
     let mut found = BTreeMap::new();
-    for node in fates.values().filter_map(is_given_away) {
+    for node in fates.values().filter_map(|fate| is_given_away(fate, scope)) {
         if let Some(table) = secured(node, scope) {
             let why = format!(
                 "others read {table} through it with the rights of its owner, whatever row security lets them see"
@@ -49,11 +49,12 @@ fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
     (kind.computes(old)? != kind.computes(new)?).then_some(new)
 }
 
-/// What is new and somebody besides its owner may use.
-fn is_given_away<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
+/// What is new and somebody besides its owner may use, be it by default privileges.
+fn is_given_away<'a>(fate: &Fate<'a>, scope: &Scope) -> Option<&'a Node> {
     let Fate::Create(new) = fate else { return None };
-    let others = new.grants.iter().flat_map(|grants| grants.0.keys());
-    others.into_iter().any(|role| Some(role.as_str()) != new.owner.as_deref()).then_some(*new)
+    let mut others = new.grants.iter().flat_map(|grants| grants.0.keys());
+    let is_granted = others.any(|role| Some(role.as_str()) != new.owner.as_deref());
+    (is_granted || !facet::given(kinds::kind_of(&new.address), new, scope).is_empty()).then_some(*new)
 }
 
 /// Who rests on something, or on a part of a thing, such as a column of a view.

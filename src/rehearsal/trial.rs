@@ -65,7 +65,7 @@ impl Known<'_> {
 
     /// Estimated rows of a live table.
     pub fn size(&self, address: &Address) -> u64 {
-        self.subject.live.surroundings.sizes.get(address).copied().unwrap_or(0)
+        self.draft.sizes.of(address)
     }
 }
 
@@ -219,7 +219,7 @@ impl Known<'_> {
         let Some((schema, name)) = name.split_once('.') else { return true };
         let same = |address: &Address| {
             let bare = address.name().split('(').next().unwrap_or_default();
-            address.segments().count() == 2 && address.schema() == schema && (bare == name || address.name() == name)
+            address.depth() == 2 && address.schema() == schema && (bare == name || address.name() == name)
         };
         models.iter().any(|model| model.nodes().iter().any(|node| same(&node.address)))
     }

@@ -47,7 +47,13 @@ pub fn compiled(
         stubs: Stubs::default(),
     };
     let declaration = &reading.declaration;
-    let origin = Origin { sources: &declaration.sources, basis: &declaration.basis, settings, adopted: false };
+    let origin = Origin {
+        sources: &declaration.sources,
+        basis: &declaration.basis,
+        settings,
+        adopted: false,
+        before: lock.as_ref(),
+    };
     let text = write(&BTreeMap::from([(server.major, nodes)]), &origin).map_err(words)?;
     Ok((said.into_inner(), text))
 }

@@ -5,6 +5,8 @@ use crate::model::{Address, Grants, Hints, Node, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A node with what the lock knows of its origin.
@@ -19,6 +21,8 @@ pub struct Locked {
     pub alias: Option<Address>,
     /// Relations that its text takes as a whole: with other columns there, it is another thing.
     pub reads: Vec<Address>,
+    /// Where in the lock that it was read from its line stands, without its end; None once that says something else.
+    pub line: Option<Range<usize>>,
 }
 
 impl Locked {
@@ -63,6 +67,10 @@ pub(super) struct Line<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     alias: Option<Cow<'a, str>>,
 }
+
+/// A path in a list of them: only so is it borrowed.
+#[derive(Deserialize)]
+struct Path<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
@@ -113,24 +121,47 @@ pub(super) fn parse(text: &str) -> Result<Line<'_>> {
 pub(super) struct Addresses<'a> {
     /// The last one that starts a block: most lines stand right below it.
     block: Option<(&'a str, Address)>,
+    /// What things of that block need, and what those of others do, by path: most is needed by several.
+    near: Vec<(Cow<'a, str>, Address)>,
+    far: HashMap<Cow<'a, str>, Address>,
 }
 
 impl<'a> Addresses<'a> {
     fn of(&mut self, path: Cow<'a, str>) -> Result<Address> {
-        if let Some((block, above)) = &self.block {
-            let rest = path.strip_prefix(block).and_then(|rest| rest.strip_prefix('/'));
-            if let Some(rest) = rest.filter(|rest| !rest.contains(['/', '\\'])) {
-                let kind = crate::kinds::kind_of_path(rest);
-                if let Some((kind, name)) = kind.and_then(|kind| Some((kind, rest.get(kind.len() + 1..)?))) {
-                    return Ok(above.child(kind, name));
-                }
-            }
-        }
-        let address = address(&path)?;
+        let address = match self.below(&path) {
+            Some(address) => address,
+            None => address(&path)?,
+        };
         if let (true, Cow::Borrowed(path)) = (starts_block(&address), path) {
             self.block = Some((path, address.clone()));
+            self.near.clear();
         }
         Ok(address)
+    }
+
+    /// The address of what stands right below the block; None if that takes more than a look.
+    fn below(&self, path: &str) -> Option<Address> {
+        let (block, above) = self.block.as_ref()?;
+        let rest = path.strip_prefix(block)?.strip_prefix('/')?;
+        let kind = crate::kinds::kind_of_path(rest).filter(|_| !rest.contains(['/', '\\']))?;
+        Some(above.child(kind, rest.get(kind.len() + 1..)?))
+    }
+
+    /// The address of something that is needed.
+    fn needed(&mut self, path: Cow<'a, str>) -> Result<Address> {
+        if let Some((_, known)) = self.near.iter().find(|(other, _)| *other == path) {
+            return Ok(known.clone());
+        }
+        if let Some(found) = self.below(&path) {
+            self.near.push((path, found.clone()));
+            return Ok(found);
+        }
+        if let Some(known) = self.far.get(&path) {
+            return Ok(known.clone());
+        }
+        let found = address(&path)?;
+        self.far.insert(path, found.clone());
+        Ok(found)
     }
 }
 
@@ -148,7 +179,7 @@ impl<'a> Line<'a> {
         Ok(self.locked("", addresses, deep)?.node)
     }
 
-    /// The node with its origin; `source` is the file that the block's first line names.
+    /// The node with its origin, but without the place of its line; `source` is the file that the block's first line names.
     pub fn locked(self, source: &str, addresses: &mut Addresses<'a>, deep: bool) -> Result<Locked> {
         let Self {
             source: _,
@@ -167,7 +198,7 @@ impl<'a> Line<'a> {
             written,
             alias,
         } = self;
-        let needs: Vec<Cow<'_, str>> = match needs.filter(|_| deep) {
+        let needs: Vec<Path<'a>> = match needs.filter(|_| deep) {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|e| Error::new(format!("{at}: {e}")))?,
             None => Vec::new(),
         };
@@ -178,7 +209,7 @@ impl<'a> Line<'a> {
             comment: comment.map(|c| c.as_ref().into()),
             grants,
             order,
-            needs: needs.iter().map(|n| address(n)).collect::<Result<_>>()?,
+            needs: needs.into_iter().map(|Path(path)| addresses.needed(path)).collect::<Result<_>>()?,
             hints,
             prints,
             old_prints,
@@ -189,13 +220,14 @@ impl<'a> Line<'a> {
             written: written.map(|w| w.as_ref().into()),
             alias: alias.map(|a| address(&a)).transpose()?,
             reads: reads.iter().map(|r| address(r)).collect::<Result<_>>()?,
+            line: None,
         })
     }
 }
 
 /// The line of a node, without its end.
 pub(super) fn text(locked: &Locked, pg: &[u32]) -> Result<String> {
-    let Locked { node, source, written, alias, reads } = locked;
+    let Locked { node, source, written, alias, reads, line: _ } = locked;
     let Node { address, spec, owner, comment, grants, order, needs, hints, prints, old_prints } = node;
     let fail = |e: serde_json::Error| Error::new(format!("{address} cannot be written to the lock: {e}"));
     let raw: &RawValue = serde_json::from_str(spec.as_json()).map_err(fail)?;

@@ -1,7 +1,7 @@
 //! Writing the lock.
 
 use super::line::{self, starts_block, Locked};
-use super::{columns_digest, spec_digest, Header, LockedSettings, Seals, SourceLine, SourceState, FORMAT};
+use super::{columns_digest, spec_digest, Header, Lock, LockedSettings, Seals, SourceLine, SourceState, FORMAT};
 use crate::declare::{Basis, Source, Sources};
 use crate::error::{Error, Result};
 use crate::model::Address;
@@ -15,6 +15,8 @@ pub struct Origin<'a> {
     pub settings: LockedSettings,
     /// Read from a live database and never compiled.
     pub adopted: bool,
+    /// The lock from which nodes were read that know the place of their line.
+    pub before: Option<&'a Lock>,
 }
 
 /// What a line says; several lines of one address hold for different majors.
@@ -28,12 +30,21 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
     // Stable: of one address, the majors stay in their order.
     nodes.sort_by(|(_, a), (_, b)| a.node.address.cmp(&b.node.address));
     let mut lines: Vec<Line> = Vec::with_capacity(nodes.len());
-    let mut body = String::new();
+    let before = origin.before.filter(|lock| lock.header.majors == majors);
+    let mut body = String::with_capacity(before.map_or(0, |lock| lock.text.len() + lock.text.len() / 8));
     let mut seals = Seals::default();
     for same in nodes.chunk_by(|(_, a), (_, b)| a.node.address == b.node.address) {
         let Some((_, first)) = same.first() else { continue };
         if starts_block(&first.node.address) {
             seals.begin(&first.source, &body);
+        }
+        if let Some(text) =
+            before.and_then(|before| before.line_of(same.iter().map(|(_, locked)| *locked), majors.len()))
+        {
+            body.push_str(text);
+            body.push('\n');
+            lines.extend(same.first().map(|(_, locked)| *locked));
+            continue;
         }
         let mut variants: Vec<(String, Vec<u32>, &Locked)> = Vec::new();
         for (major, locked) in same {

@@ -201,7 +201,7 @@ fn types(arguments: &str, out: &Drafts) -> Option<String> {
     Fragment::new(Shape::Arguments, arguments).check().ok()?;
     let is_type = |address: &Address| {
         let is_routine = matches!(address.kind(), "function" | "procedure" | "sequence");
-        !is_routine && address.schema() == out.default_schema() && address.segments().count() == 2
+        !is_routine && address.schema() == out.default_schema() && address.depth() == 2
     };
     let resolve = |ty: &str| {
         let declared = out.list.iter().map(|d| &d.node.address).any(|a| a.name() == ty && is_type(a));
