@@ -2,6 +2,7 @@
 
 use pgplumb::catalog::connect::Target;
 use pgplumb::compile::Place;
+use pgplumb::diff::diff;
 use pgplumb::engine::{self, Choices};
 use pgplumb::error::Result;
 use pgplumb::model::{Model, Node};
@@ -35,7 +36,7 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
         let desired = Model::new(nodes);
         let input = Input::of(&live, &desired, session.major);
         let start = Instant::now();
-        let built = build(&input)?;
+        let built = build(&input, &diff(&live.model, &desired))?;
         let took = start.elapsed();
         let steps: usize = built.batches.iter().map(|planned| planned.steps.len()).sum();
         match steps {
