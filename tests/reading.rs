@@ -240,18 +240,26 @@ fn without(text: &str, beginnings: &[&str]) -> String {
     kept.map(|line| format!("{line}\n")).collect()
 }
 
-/// Whoever looks at a schema waits for nobody who has a table to himself: how large it is, only a plan asks.
+/// Whoever looks at a schema waits for nobody who has a table to himself, and who plans does not if the plan is not about
+/// it: only then it is asked how large it is.
 #[test]
-fn a_locked_table_is_inspected_meanwhile() {
-    let stage = Stage::new();
-    stage.sql("create table t (id int, n text)");
+fn a_locked_table_is_read_meanwhile() {
+    let other = "other: { columns: { id: int, more: text } }";
+    let stage = Stage::with(
+        "create table t (id int, n text); create table other (id int)",
+        &format!("tables:\n  t: {{ columns: {{ id: int, n: text }} }}\n  {other}\n"),
+    );
+    stage.run(&["compile"]).ok();
     let mut other = stage.session();
-    other.feed("begin; lock table t in access exclusive mode; select pg_sleep(15); commit;");
+    other.feed("begin; lock table t in access exclusive mode; select pg_sleep(60); commit;");
     let locked =
         "select count(*) from pg_locks where relation = 't'::regclass and mode = 'AccessExclusiveLock' and granted";
     support::stage::soon("the lock", || stage.sql(locked).trim() == "1");
     stage.on(&["inspect"]).ok();
     assert_eq!(stage.sql(locked).trim(), "1", "inspect waited for the lock to go");
+    let plan = stage.on(&["plan"]);
+    assert!(plan.ok().out.contains("ADD COLUMN more text"), "{plan}");
+    assert_eq!(stage.sql(locked).trim(), "1", "plan waited for the lock to go");
     stage.sql("select pg_cancel_backend(pid) from pg_stat_activity where query ~ '^select pg_sleep' and datname = current_database()");
     other.end();
 }
