@@ -38,7 +38,7 @@ enum Slot {
     #[default]
     Empty,
     Starting(Starting),
-    Ready(Server),
+    Ready(Box<Server>),
 }
 
 /// A server of a major that is on its way.
@@ -180,7 +180,7 @@ impl Scratch {
                 }
                 let words = format!("a local server, PostgreSQL {} from {}", install.version, install.bin.display());
                 let Server { local, admin } = match kept.take(major) {
-                    Slot::Ready(server) => server,
+                    Slot::Ready(server) => *server,
                     Slot::Starting(starting) => match starting.wait() {
                         Some(local) => prepare(local, env).await?,
                         None => prepare(LocalServer::start(&install, &options())?, env).await?,
@@ -366,7 +366,7 @@ impl Scratch {
     /// Removes the databases on a shared server; a server of our own stays with its place.
     pub async fn close(mut self) -> Result<()> {
         if let Some((local, kept)) = self.local.take() {
-            *kept.slot() = Slot::Ready(Server { local, admin: self.admin });
+            *kept.slot() = Slot::Ready(Box::new(Server { local, admin: self.admin }));
             return Ok(());
         }
         let session = Session::open(&self.admin).await?;
