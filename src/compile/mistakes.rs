@@ -151,8 +151,8 @@ impl<'a> Named<'a> {
             self.by_name.get(name).is_some_and(|of| of.iter().any(|address| but.is_none_or(|but| but != *address)))
         };
         message.match_indices(['"', '(']).any(|(end, sign)| {
-            let from = end.saturating_sub(self.longest);
-            let starts = message[..end].char_indices().map(|(at, _)| at).filter(|at| *at >= from);
+            // No further back than the longest name: messages may be long.
+            let starts = (end.saturating_sub(self.longest)..end).filter(|at| message.is_char_boundary(*at));
             let begins = |at: &usize| match sign {
                 "(" => !message[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'),
                 _ => message[..*at].ends_with(['"', '.']),
