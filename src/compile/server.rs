@@ -157,7 +157,8 @@ impl Running {
     /// From an empty directory to a server that accepts connections. A kept data directory of
     /// which no server starts is replaced once.
     fn bring_up(&self, postgres: &Runnable, options: &Options) -> Result<u32> {
-        let source = cluster::make(postgres, &self.directory.path)?;
+        let wanted = || !matches!(*self.state(), State::Stopped);
+        let source = cluster::make(postgres, &self.directory.path, &wanted)?.ok_or_else(interrupted)?;
         let result = self.launch(postgres, options);
         if result.is_ok() || source == Source::Made {
             return result;

@@ -34,18 +34,22 @@ pub enum Source {
     Made,
 }
 
-/// Makes `directory/data`: a copy of the kept one, or by `initdb`, which is then kept.
-pub fn make(postgres: &Runnable, directory: &Path) -> Result<Source> {
+/// Makes `directory/data`: a copy of the kept one, or by `initdb`, which is then kept; None where it is no longer `wanted`:
+/// then the directory may be gone, and `initdb` would make it again.
+pub fn make(postgres: &Runnable, directory: &Path, wanted: &dyn Fn() -> bool) -> Result<Option<Source>> {
     let data = directory.join("data");
     let entry = cache_entry(&postgres.install);
     if let Some(kept) = entry.as_deref().and_then(tree::kept) {
         let copy = Copying { to: postgres.account.as_ref(), publish: false, limit: NO_LIMIT }.copy(&kept.tree, &data);
         if copy.is_ok_and(|tally| tally == kept.tally) {
-            return Ok(Source::Copied);
+            return Ok(Some(Source::Copied));
         }
     }
+    if !wanted() {
+        return Ok(None);
+    }
     make_afresh(postgres, directory)?;
-    Ok(Source::Made)
+    Ok(Some(Source::Made))
 }
 
 /// Makes `directory/data` by `initdb` and keeps it in place of what was kept before.
