@@ -108,7 +108,14 @@ where c.oid >= 16384
 union all
 select format('dependence of %s on extension %s', pg_describe_object(d.classid, d.objid, d.objsubid), e.extname)
 from pg_depend d join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid
-where d.deptype = 'x'
+where d.deptype = 'x' and case d.classid
+    when 'pg_proc'::regclass then exists (
+      select from pg_proc p where p.oid = d.objid and p.pronamespace = any ($1))
+    when 'pg_class'::regclass then exists (
+      select from pg_class c where c.oid = d.objid and c.relnamespace = any ($1))
+    when 'pg_trigger'::regclass then exists (
+      select from pg_trigger t join pg_class c on c.oid = t.tgrelid where t.oid = d.objid and c.relnamespace = any ($1))
+  end
 union all
 select format('type %s of table %s', c.reloftype::regtype, c.oid::regclass)
 from relations c
