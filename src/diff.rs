@@ -33,6 +33,12 @@ pub fn diff<'a>(actual: &'a Model, desired: &'a Model) -> Vec<Delta<'a>> {
     deltas.concat()
 }
 
+/// Whether there are any.
+pub fn differ(actual: &Model, desired: &Model) -> bool {
+    let mut comparison = Comparison::default();
+    Pairs::of(actual, desired).any(|(old, new)| comparison.delta(old, new).is_some())
+}
+
 /// Goes through two models in one go, or where there is much in two halves, each on a thread of its own. What comes of
 /// the parts is in their order.
 pub fn in_parts<'a, T: Send>(actual: &'a Model, desired: &'a Model, compare: impl Fn(Pairs<'a>) -> T + Sync) -> Vec<T> {
@@ -140,7 +146,7 @@ pub fn same(live: &Value, desired: &Value, prints: &[(String, String)]) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::{diff, MANY};
+    use super::{diff, differ, MANY};
     use crate::model::{Address, Model, Node, Spec};
 
     #[test]
@@ -166,5 +172,6 @@ mod tests {
         assert!(diff(&Model::new(vec![node(r#"{"expression":"a"}"#)]), &desired).is_empty());
         assert_eq!(diff(&Model::new(vec![node(r#"{"expression":"c"}"#)]), &desired).len(), 1);
         assert_eq!(diff(&Model::default(), &desired).len(), 1);
+        assert!(differ(&Model::default(), &desired) && !differ(&desired, &desired));
     }
 }

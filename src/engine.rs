@@ -2,13 +2,16 @@
 //! a target, and their comparison.
 
 mod compiling;
+mod writing;
 
 pub use crate::catalog::Live;
 pub use compiling::compile;
+pub use writing::Writing;
 
-use crate::catalog::{self, connect::Target, Depth, Loaded, Session, Surroundings, Unmanaged, Wanted};
+use crate::catalog::{self, connect::Target, Depth, Loaded, Names, Session, Surroundings, Wanted};
 use crate::compile::lock::{self, Lock, LockedSettings};
 use crate::compile::{self, Place};
+use crate::diff;
 use crate::error::{Error, Result};
 use crate::model::{Model, Node};
 use std::path::PathBuf;
@@ -35,75 +38,115 @@ pub struct Choices<'a> {
 pub struct Desired {
     pub model: Model,
     pub settings: LockedSettings,
-    /// Whether the lock file was written anew.
-    pub wrote_lock: bool,
+    pub lock: Writing,
     /// Whether the model's nodes know what they need.
     pub deep: bool,
 }
 
-/// The desired model for a server major: from a fresh lock, or compiled in scratch as far as it is stale. With `deep`, its
-/// nodes know what they need.
-pub async fn desired(choices: &Choices<'_>, major: u32, deep: bool) -> Result<Desired> {
-    match Looked::at(choices, major)? {
-        Looked::Fresh(lock) => from_lock(&lock, major, deep),
-        Looked::Stale(lock) => {
-            // To read what is large takes as long as to start a server.
-            if lock.as_ref().is_some_and(Lock::is_large) {
-                choices.scratch.warm(major);
-            }
-            // It is large: not on the stack of whoever waits for it.
-            Box::pin(compiling::renew(choices, lock, &[major], false)).await
-        }
+impl Desired {
+    /// Whether that is what is live, as far as can be told without scratch.
+    pub fn is_live(&self, live: &Live) -> bool {
+        !diff::differ(&live.model, &self.model)
     }
+}
+
+/// The desired model for a server major, with what its nodes need: from a fresh lock, or compiled in scratch as far as
+/// it is stale.
+pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
+    Looked::at(choices, major)?.desired(choices, major).await
 }
 
 /// The desired model and the live one. With `deep`, with all that plans need. The transaction stays open.
 ///
 /// The target is read while the lock is, or is brought up to date: by what it says is owned. Where something else proves to
-/// be, it is read again. Nothing is kept locked there while scratch is at work: if that takes longer than reading, the
-/// transaction ends with the reading, and the one that stays open has another snapshot.
+/// be, it is read again.
 pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
     let Some(owned) = lock::settings(&lock::path_of(&choices.declaration)) else {
-        let desired = Box::pin(desired(choices, session.major, deep)).await?;
-        let live = Box::pin(live(session, &wanted(&desired), deep)).await?;
+        let desired = Box::pin(desired(choices, session.major)).await?;
+        let wanted = wanted(&desired);
+        let loaded = Box::pin(catalog::load(session, &wanted.without_rows(), Depth::Model)).await?;
+        let live = Box::pin(completed(session, loaded, &desired, &wanted, deep)).await?;
         return Ok((desired, live));
     };
-    let (tell, mut known) = oneshot::channel();
-    // What is in the set ends with it.
-    let mut reading = JoinSet::new();
-    // Rows and extensions are known with the whole lock only.
-    let (by, all) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], &owned) });
-    reading.spawn(async move {
-        let read = Box::pin(read(&by, &all, deep)).await;
-        let is_open = known.try_recv().is_ok();
-        if !is_open {
-            by.release().await?;
+    let ahead = Ahead::start(session, &owned);
+    let (desired, loaded) = match Looked::at(choices, session.major)? {
+        Looked::Fresh(lock) if !deep && lock.header.settings == owned => {
+            let loaded = ahead.finish().await?;
+            let model = lock.beside(&loaded.model, session.major)?;
+            (Desired { model, settings: owned.clone(), lock: Writing::default(), deep }, Ok(loaded))
         }
-        Ok::<_, Error>((read, is_open))
-    });
-    let desired = Box::pin(desired(choices, session.major, deep)).await?;
-    let _ = tell.send(());
+        looked => {
+            let desired = Box::pin(looked.desired(choices, session.major)).await?;
+            (desired, ahead.finish().await)
+        }
+    };
     let wanted = wanted(&desired);
-    let read = reading.join_next().await.and_then(std::result::Result::ok);
-    let (read, is_open) = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
-    if owned.schemas != wanted.schemas || owned.ignore != wanted.ignore {
-        if is_open {
-            session.release().await?;
-        }
-        let live = Box::pin(live(session, &wanted, deep)).await?;
-        return Ok((desired, live));
-    }
-    let mut read = read?;
-    if !is_open {
-        session.snapshot().await?;
-    }
-    read.loaded.keep_extensions(wanted.extensions.as_deref());
-    read.loaded.read_rows(session, &wanted.rows).await?;
-    Ok((desired, read.into()))
+    let loaded = if owned.schemas == wanted.schemas && owned.ignore == wanted.ignore {
+        loaded?
+    } else {
+        session.release().await?;
+        Box::pin(catalog::load(session, &wanted.without_rows(), Depth::Model)).await?
+    };
+    let live = Box::pin(completed(session, loaded, &desired, &wanted, deep)).await?;
+    Ok((desired, live))
 }
 
-fn from_lock(lock: &Lock, major: u32, deep: bool) -> Result<Desired> {
-    Ok(Desired { model: lock.model(major, deep)?, settings: lock.header.settings.clone(), wrote_lock: false, deep })
+/// What was loaded without reference rows, with these, and with `deep` with what plans need.
+async fn completed(
+    session: &Session,
+    mut loaded: Loaded,
+    desired: &Desired,
+    wanted: &Wanted,
+    deep: bool,
+) -> Result<Live> {
+    loaded.keep_extensions(wanted.extensions.as_deref());
+    let (mut unmanaged, mut surroundings) = Default::default();
+    if deep {
+        unmanaged = catalog::dependencies_around(session, &mut loaded, &desired.model, &wanted.schemas).await?;
+        surroundings = Surroundings::read(session, &loaded).await?;
+    }
+    loaded.read_rows(session, &wanted.rows).await?;
+    Ok(Live { unmanaged, surroundings, ..loaded.into() })
+}
+
+/// A target that is read while something else is done. Nothing is kept locked there for longer than that takes: if the
+/// reading is done first, its transaction ends, and the one that is open in the end has another snapshot.
+struct Ahead<'a> {
+    session: &'a Arc<Session>,
+    /// What is in the set ends with it.
+    reading: JoinSet<Result<(Result<Loaded>, bool)>>,
+    tell: oneshot::Sender<()>,
+}
+
+impl<'a> Ahead<'a> {
+    fn start(session: &'a Arc<Session>, owned: &LockedSettings) -> Self {
+        let (tell, mut known) = oneshot::channel();
+        let mut reading = JoinSet::new();
+        // Rows and extensions are known with the whole lock only.
+        let (by, all) = (session.clone(), Wanted { extensions: None, ..wanted_of(&[], owned) });
+        reading.spawn(async move {
+            let loaded = Box::pin(catalog::load(&by, &all, Depth::Model)).await;
+            let is_open = known.try_recv().is_ok();
+            if !is_open {
+                by.release().await?;
+            }
+            Ok::<_, Error>((loaded, is_open))
+        });
+        Self { session, reading, tell }
+    }
+
+    /// What was read, with a transaction that is open.
+    async fn finish(self) -> Result<Loaded> {
+        let Self { session, mut reading, tell } = self;
+        let _ = tell.send(());
+        let read = reading.join_next().await.and_then(std::result::Result::ok);
+        let (loaded, is_open) = read.ok_or_else(|| Error::new("reading the catalog failed"))??;
+        let loaded = loaded?;
+        if !is_open {
+            session.snapshot().await?;
+        }
+        Ok(loaded)
+    }
 }
 
 /// What a look at the lock showed.
@@ -115,6 +158,24 @@ enum Looked {
 }
 
 impl Looked {
+    /// The desired model, with what its nodes need.
+    async fn desired(self, choices: &Choices<'_>, major: u32) -> Result<Desired> {
+        match self {
+            Self::Fresh(lock) => {
+                let (model, settings) = (lock.model(major)?, lock.header.settings.clone());
+                Ok(Desired { model, settings, lock: Writing::default(), deep: true })
+            }
+            Self::Stale(lock) => {
+                // To read what is large takes as long as to start a server.
+                if lock.as_ref().is_some_and(Lock::is_large) {
+                    choices.scratch.warm(major);
+                }
+                // It is large: not on the stack of whoever waits for it.
+                Box::pin(compiling::renew(choices, lock, &[major], false)).await
+            }
+        }
+    }
+
     /// Errors: a lock that will not do, where only a lock will.
     fn at(choices: &Choices<'_>, major: u32) -> Result<Self> {
         let (path, locked) = (lock::path_of(&choices.declaration), choices.locked);
@@ -159,38 +220,14 @@ fn wanted_of(nodes: &[Node], settings: &LockedSettings) -> Wanted {
     }
 }
 
-/// What was read of a target.
-struct Read {
-    loaded: Loaded,
-    unmanaged: Unmanaged,
-    surroundings: Surroundings,
-}
-
-impl From<Read> for Live {
-    fn from(read: Read) -> Self {
-        let Read { loaded, unmanaged, surroundings } = read;
-        Self { unmanaged, surroundings, ..loaded.into() }
-    }
-}
-
-/// Reads a target. With `deep`, also what plans need: dependencies, sizes, default privileges.
+/// Reads a target with all that hangs together there, sizes and default privileges.
 /// The transaction stays open: the session's owner releases it.
-pub async fn live(session: &Session, wanted: &Wanted, deep: bool) -> Result<Live> {
-    Ok(read(session, wanted, deep).await?.into())
-}
-
-async fn read(session: &Session, wanted: &Wanted, deep: bool) -> Result<Read> {
-    let depth = if deep { Depth::Links } else { Depth::Model };
-    let mut loaded = catalog::load(session, wanted, depth).await?;
-    let (unmanaged, surroundings) = if deep {
-        (
-            catalog::dependencies(session, &mut loaded, &wanted.schemas).await?,
-            Surroundings::read(session, &loaded).await?,
-        )
-    } else {
-        (Unmanaged::default(), Surroundings::default())
-    };
-    Ok(Read { loaded, unmanaged, surroundings })
+pub async fn live(session: &Session, wanted: &Wanted) -> Result<Live> {
+    let mut loaded = catalog::load(session, wanted, Depth::Links).await?;
+    let names = Names { schemas: &wanted.schemas, named: None };
+    let unmanaged = catalog::dependencies(session, &mut loaded, names).await?;
+    let surroundings = Surroundings::read(session, &loaded).await?;
+    Ok(Live { unmanaged, surroundings, ..loaded.into() })
 }
 
 /// Connects to a target.

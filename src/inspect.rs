@@ -50,7 +50,8 @@ pub async fn read(session: &Session, named: &[String]) -> Result<Inspection> {
     schemas.retain(|schema| seen.insert(schema.clone()));
     let wanted = Wanted { schemas: schemas.clone(), ..Wanted::default() };
     let mut loaded = catalog::load(session, &wanted, catalog::Depth::Links).await?;
-    let unmanaged = catalog::dependencies(session, &mut loaded, &schemas).await?;
+    let names = catalog::Names { schemas: &schemas, named: None };
+    let unmanaged = catalog::dependencies(session, &mut loaded, names).await?;
     session.release().await?;
     let mut notes: Vec<String> = loaded.unmodelled.iter().map(|thing| thing.what.clone()).collect();
     let foreign = loaded.foreign_grants.iter();

@@ -13,7 +13,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("kinds", "error model yaml sql"),
     ("declare", "error model yaml sql kinds"),
     ("diff", "error model kinds"),
-    ("catalog", "error model sql kinds declare"),
+    ("catalog", "error model sql kinds declare diff"),
     ("plan", "error model sql kinds catalog diff"),
     ("compile", "error model sql kinds declare catalog diff plan"),
     ("engine", "error model kinds declare catalog diff plan compile"),

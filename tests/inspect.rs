@@ -12,7 +12,7 @@ use pgplumb::inspect;
 use pgplumb::model::Model;
 use std::collections::BTreeSet;
 use std::path::Path;
-use support::database::Database;
+use support::database::{allowed, Database};
 use support::server::{majors, Server};
 
 const HOSTILE: &str = include_str!("inspect/hostile.sql");
@@ -101,11 +101,8 @@ fn an_empty_database_brought_to_it_dumps_the_same() {
         let directory = tempfile::tempdir().expect("a directory");
         declared(database, directory.path(), true).await;
         let copy = server.database();
-        let compared = copy.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
-        let allow: Vec<String> =
-            compared.plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
-        let compared = copy.plan(directory.path(), &allow).await.unwrap_or_else(|error| panic!("{error}"));
-        copy.apply(&compared.plan).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = copy.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
+        copy.apply(&allowed(compared.plan)).await.unwrap_or_else(|error| panic!("{error}"));
         // Prints change when they are fed back: the measure is what pg_dump's own way leads to.
         let restored = server.database();
         restored.psql(&server.pg_dump(&database.name).expect("a dump")).unwrap_or_else(|error| panic!("{error}"));
@@ -127,7 +124,7 @@ fn an_adopted_database_agrees_with_its_lock() {
         let lock = directory.path().join("schema.lock");
         let text = std::fs::read_to_string(&lock).expect("a lock");
         assert!(Lock::read(&lock).is_ok_and(|lock| lock.is_some()));
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(compared.plan.is_empty(), "{steps:?}");
         assert_eq!(std::fs::read_to_string(&lock).expect("the lock"), text, "the lock was fresh");
@@ -233,7 +230,7 @@ fn what_cannot_be_held_can_be_referred_to() {
         inspect::store(directory.path(), &read.document(false).files(), false)
             .unwrap_or_else(|error| panic!("{error}"));
         // Without a lock all is compiled.
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(compared.plan.is_empty(), "{steps:?}");
     });
@@ -258,7 +255,7 @@ fn what_cannot_be_held_may_be_of_a_declared_enum() {
         let files = inspected(database).await.document(false).files();
         inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
         let steps = async || {
-            let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+            let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(compared.plan.why_not_rehearsed(), None);
             compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect::<Vec<_>>()
         };
@@ -317,7 +314,7 @@ fn what_no_kind_describes_can_be_referred_to() {
         let files = read.document(false).files();
         inspect::store(directory.path(), &files, false).unwrap_or_else(|error| panic!("{error}"));
         // Without a lock all is compiled.
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(compared.plan.is_empty(), "{steps:?}");
         // A change that a stand-in stands beneath is rehearsed.
@@ -328,7 +325,7 @@ fn what_no_kind_describes_can_be_referred_to() {
             text.replace("name: {", "more: text\n      name: {").replace("body: text", "body: varchar(9)"),
         )
         .expect("a file");
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(!compared.plan.is_empty());
         assert_eq!(compared.plan.why_not_rehearsed(), None);
     });
@@ -345,7 +342,7 @@ fn a_derived_name_that_another_table_has_is_no_difference() {
         let read = inspected(database).await;
         inspect::store(directory.path(), &read.document(false).files(), false)
             .unwrap_or_else(|error| panic!("{error}"));
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(compared.plan.is_empty(), "{steps:?}");
     });
@@ -364,7 +361,7 @@ fn an_invalid_index_is_not_adopted_as_a_valid_one() {
         assert!(read.notes.iter().any(|note| note.starts_with(said)), "{:?}", read.notes);
         let files = read.document(false).files();
         adopt(database, read, directory.path(), &files).await;
-        let compared = database.plan(directory.path(), &[]).await.unwrap_or_else(|error| panic!("{error}"));
+        let compared = database.plan(directory.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let steps: Vec<String> = compared.plan.steps().map(|s| format!("{} {}", s.verb, s.address)).collect();
         assert!(steps.iter().all(|step| step.ends_with("index public.broken.broken_n")), "{steps:?}");
         assert!(!steps.is_empty());

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 use std::time::Instant;
-use support::database::{Compared, Database, Rows, Types};
+use support::database::{allowed, Compared, Database, Rows, Types};
 use support::dump::Dump;
 use support::generate::{mutate, random, references, roles_sql, rows, shrink_pair, sql, Reference, Rng, Schema};
 use support::server::{majors, Server};
@@ -202,16 +202,20 @@ async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
     let declaration = &wanted.declaration;
     let (before, types) = (live.rows()?, live.types()?);
     let compared = match std::env::var_os("PGPLUMB_REHEARSE") {
-        Some(_) => live.plan(declaration, &[]).await.and_then(rehearsed),
-        None => live.compare(declaration).await,
+        Some(_) => live.plan(declaration).await.and_then(rehearsed),
+        None => live.compare_whole(declaration).await,
     };
-    let mut plan = compared.map_err(|e| format!("plan: {e}"))?.plan;
+    let plan = compared.map_err(|e| format!("plan: {e}"))?.plan;
     if plan.findings.iter().any(|f| f.rows.is_some()) {
         // The rows do not allow it, as when a column that was dropped comes back NOT NULL: the plan says so.
-        let failed = allow_all(&mut plan).and(live.apply(&plan).await);
-        return failed.err().map(drop).ok_or_else(|| "preflight: found rows that did no harm".to_owned());
+        return live
+            .apply(&allowed(plan))
+            .await
+            .err()
+            .map(drop)
+            .ok_or_else(|| "preflight: found rows that did no harm".to_owned());
     }
-    allow_all(&mut plan)?;
+    let plan = allowed(plan);
     let script = || plan.steps().flat_map(|s| s.sql.clone()).collect::<Vec<_>>().join(";\n");
     live.apply(&plan).await.map_err(|e| format!("apply: {e}\n{}", script()))?;
     let second = live.compare(declaration).await.map_err(|e| format!("second plan: {e}"))?.plan;
@@ -254,11 +258,6 @@ fn is_refused_by_rows(why: &str) -> bool {
     let first = why.lines().next().unwrap_or_default();
     first.starts_with("apply: ")
         && ["(23502)", "(23503)", "(23505)", "(23514)", "(23P01)"].iter().any(|code| first.contains(code))
-}
-
-fn allow_all(plan: &mut pgplumb::plan::Plan) -> Result<(), String> {
-    plan.allowed = plan.not_allowed();
-    plan.seal().map_err(|e| e.to_string())
 }
 
 /// Every table that was not dropped by name has the rows it had.

@@ -133,7 +133,7 @@ fn plans_that_are_wrong_are_reported_and_never_made() {
     on_every_major(async |database, declaration| {
         database.psql(BEFORE).expect("before");
         std::fs::write(&declaration, DECLARED).expect("a file");
-        database.plan(&declaration, &[]).await.expect("the plan as it is");
+        database.plan(&declaration).await.expect("the plan as it is");
         for Spoilt { how, spoil, says } in SPOILT {
             let report = match database.plan_spoilt(&declaration, spoil).await {
                 Err(report) => report,
@@ -231,7 +231,7 @@ fn what_cannot_be_tried_is_said() {
                 );
             }
             std::fs::write(&declaration, &yaml).expect("a file");
-            let plan = database.plan(&declaration, &[]).await.unwrap_or_else(|why| panic!("{what}: {why}")).plan;
+            let plan = database.plan(&declaration).await.unwrap_or_else(|why| panic!("{what}: {why}")).plan;
             match (wanted, &plan.rehearsed, plan.why_not_rehearsed()) {
                 (Ok(rows), Some(Rehearsed::On(rehearsal)), None) => assert_eq!(rehearsal.rows, rows, "{what}"),
                 (Err(words), Some(Rehearsed::Not(false)), Some(why)) => assert!(why.contains(words), "{what}: {why}"),

@@ -26,8 +26,8 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
             progress: &|_| {},
         };
         let session = engine::open(&target).await?;
-        let desired = engine::desired(&choices, session.major, true).await?;
-        let live = engine::live(&session, &engine::wanted(&desired), true).await?;
+        let desired = engine::desired(&choices, session.major).await?;
+        let live = engine::live(&session, &engine::wanted(&desired)).await?;
         session.release().await?;
         let gone = desired.model.nodes().iter().rfind(|n| n.address.kind() == "column" && n.address.name() == "note");
         let gone = gone.map(|node| node.address.clone());

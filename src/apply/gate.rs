@@ -148,7 +148,7 @@ fn otherwise(plan: &Plan, loaded: &Loaded) -> Vec<String> {
 
 async fn read(plan: &Plan, session: &Session) -> Result<(Loaded, Surroundings)> {
     let mut loaded = catalog::load_within(session, &plan.reads.wanted()).await?;
-    catalog::dependencies(session, &mut loaded, &[]).await?;
+    catalog::dependencies(session, &mut loaded, catalog::Names::default()).await?;
     let surroundings = Surroundings::read(session, &loaded).await?;
     Ok((loaded, surroundings))
 }

@@ -60,7 +60,7 @@ pub async fn run(session: &Session, request: Request<'_>) -> Result<Report> {
         schemas = live::schemas(session).await?;
     }
     let wanted = Wanted { schemas: schemas.clone(), ignore, rows: Vec::new(), extensions: None };
-    let live = engine::live(session, &wanted, true).await?;
+    let live = engine::live(session, &wanted).await?;
     let roles = live::Roles::read(session).await?;
     session.release().await?;
 

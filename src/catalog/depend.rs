@@ -1,4 +1,4 @@
-//! Who depends on whom: one plain scan of `pg_depend`, resolved in memory.
+//! Who depends on whom: rows of `pg_depend`, all of them or those `around` what differs, resolved in memory.
 //!
 //! PostgreSQL hangs dependencies on things that are parts of others here: a default, a rewrite rule, a
 //! row type, the index of a constraint. `parts` says whose they are.
@@ -6,10 +6,11 @@
 use super::load::Loaded;
 use super::session::Session;
 use crate::error::Result;
-use crate::model::{Address, ForeignGrant, Model};
+use crate::model::{Address, ForeignGrant, Model, Node};
 use crate::sql::qualified;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeSet, HashMap};
+use tokio_postgres::Row;
 
 /// What is live, hangs on something managed, and is itself not, by what it hangs on.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,13 @@ pub struct Dependent {
 }
 
 impl Unmanaged {
+    /// Takes grants that another role than the owner made.
+    pub(super) fn hold(&mut self, grants: &[(Address, ForeignGrant)]) {
+        for (on, grant) in grants {
+            self.grants.entry(on.clone()).or_default().push(grant.clone());
+        }
+    }
+
     /// The same under the addresses that things have after renames.
     pub fn moved(&self, to: &dyn Fn(&Address) -> Address) -> Self {
         let Self { dependents, grants, names } = self;
@@ -66,17 +74,19 @@ union all select 'pg_constraint'::regclass, tgconstraint, 'pg_trigger'::regclass
 union all select 'pg_class'::regclass, objid, 'pg_class'::regclass, refobjid, refobjsubid from pg_depend
   where classid = 'pg_class'::regclass and deptype = 'i' and refclassid = 'pg_class'::regclass and refobjsubid > 0";
 
-/// What depends on what, and whether internally; without what says nothing: how a policy hangs on its table, and what
+/// What depends on what, whether internally, and whether that says nothing: how a policy hangs on its table, and what
 /// PostgreSQL makes beside something and nobody sees.
-pub(super) const SCAN: &str = "\
-select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i'
-from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384
-  and not (deptype = 'i' and (classid in ('pg_trigger'::regclass, 'pg_type'::regclass)
-                              or classid = 'pg_class'::regclass and refobjsubid = 0)
-           or deptype = 'a' and classid = 'pg_policy'::regclass)";
+pub(super) const LINKS: &str = "\
+select classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype = 'i',
+       deptype = 'i' and (classid in ('pg_trigger'::regclass, 'pg_type'::regclass)
+                          or classid = 'pg_class'::regclass and refobjsubid = 0)
+       or deptype = 'a' and classid = 'pg_policy'::regclass as silent
+from pg_depend where deptype in ('n', 'a', 'i', 'P', 'S') and objid >= 16384 and refobjid >= 16384";
 
-/// What bears a name in the schemas `$1`: its catalog, its OID, its name spaces and its name.
+/// What bears a name in the schemas `$1`, one of `$2` unless these are null: its catalog, its OID, its name spaces, its
+/// schema and its name.
 const NAMES: &str = "\
+select * from (
 select 'pg_class'::regclass::oid, c.oid, case c.relkind when 'c' then '{type}' when 'i' then '{relation}' when 'I' then '{relation}'
          when 'S' then '{relation}' else '{relation,type}' end::text[], n.nspname::text, c.relname::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = any ($1)
@@ -96,88 +106,168 @@ select 'pg_operator'::regclass, o.oid, '{operator}', n.nspname::text, o.oprname:
 from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where n.nspname = any ($1) and o.oprname !~ '[*?]'
 union all
 select 'pg_proc'::regclass, p.oid, '{aggregate}', n.nspname::text, p.proname::text
-from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1) and p.prokind = 'a'";
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any ($1) and p.prokind = 'a'
+) named (class, oid, spaces, schema, name) where $2::text[] is null or name = any ($2)";
 
 /// Something in this one database: OID of the catalog, OID, and number of a column.
 pub type Thing = (u32, u32, i32);
 
-/// What the catalog says of how things hang together and how large they are, before it is known what they are.
+/// What the catalog says of how things hang together, before it is known what they are.
 #[derive(Default)]
 pub struct Links {
     /// What is a part of something else: its catalog and OID, and whose it is.
     pub parts: FxHashMap<(u32, u32), Thing>,
     /// Who depends on what, and whether internally.
     pub needs: Vec<(Thing, Thing, bool)>,
-    /// The OIDs of what holds rows, and about how many, if anybody has looked.
-    pub estimates: Vec<(u32, Option<u64>)>,
+}
+
+impl Links {
+    /// The query for all that say something.
+    pub(super) fn all() -> String {
+        format!("select * from ({LINKS}) l where not silent")
+    }
+
+    /// Takes a row of [`PARTS`], and says what is a part of what.
+    pub fn part(&mut self, row: &Row) -> std::result::Result<(Thing, Thing), tokio_postgres::Error> {
+        let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
+        let whole = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
+        self.parts.insert((class, oid), whole);
+        Ok(((class, oid, 0), whole))
+    }
+
+    /// Takes a row of [`LINKS`], and says what depends on what.
+    pub fn need(&mut self, row: &Row) -> std::result::Result<(Thing, Thing), tokio_postgres::Error> {
+        let thing = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let on = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        if !row.try_get::<_, bool>(7)? {
+            self.needs.push((thing, on, row.try_get(6)?));
+        }
+        Ok((thing, on))
+    }
 }
 
 /// Something in the model or the extension that brought it.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    address: &'a Address,
+pub(super) struct Found<'a> {
+    pub address: &'a Address,
     /// Its place among the nodes.
-    place: Option<usize>,
+    pub place: Option<usize>,
 }
 
-/// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
-/// them. The links have been read.
-pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[String]) -> Result<Unmanaged> {
-    let (parts, links) = (std::mem::take(&mut loaded.links.parts), std::mem::take(&mut loaded.links.needs));
-    let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
-    let places: FxHashMap<&Address, usize> = nodes.iter().enumerate().map(|(at, node)| (&node.address, at)).collect();
-    // Things stand together by their catalogs.
-    let (mut last, mut class) = ("", 0);
-    let mut known: FxHashMap<Thing, Found> = FxHashMap::default();
-    known.reserve(loaded.ids.len());
-    for ((catalog, oid, sub), address) in &loaded.ids {
-        if *catalog != last {
-            (last, class) = (catalog, loaded.classes.get(*catalog).copied().unwrap_or_default());
-        }
-        known.insert((class, *oid, *sub), Found { address, place: places.get(address).copied() });
+/// What the things of a database are.
+pub(super) struct Known<'a> {
+    things: FxHashMap<Thing, Found<'a>>,
+    members: &'a HashMap<(u32, u32), Address>,
+}
+
+impl<'a> Known<'a> {
+    /// All that was loaded; `nodes` are those of its model.
+    fn all(loaded: &'a Loaded, nodes: &[Node]) -> Self {
+        let places: FxHashMap<&Address, usize> =
+            nodes.iter().enumerate().map(|(at, node)| (&node.address, at)).collect();
+        let mut things: FxHashMap<Thing, Found> = FxHashMap::default();
+        things.reserve(loaded.ids.len());
+        things.extend(
+            loaded.things().map(|(thing, address)| (thing, Found { address, place: places.get(address).copied() })),
+        );
+        Self { things, members: &loaded.members }
     }
-    drop(places);
-    let resolve = |class: u32, oid: u32, sub: i32| -> Option<Found> {
-        let (mut class, mut oid, mut sub) = (class, oid, sub);
+
+    /// The same of some things alone, by catalog and OID.
+    pub fn some(loaded: &'a Loaded, nodes: &[Node], wanted: &FxHashSet<(u32, u32)>) -> Self {
+        let place = |address: &Address| nodes.binary_search_by(|node| node.address.cmp(address)).ok();
+        let some = loaded.things().filter(|((class, oid, _), _)| wanted.contains(&(*class, *oid)));
+        let things = some.map(|(thing, address)| (thing, Found { address, place: place(address) })).collect();
+        Self { things, members: &loaded.members }
+    }
+
+    /// What something is, or what it is a part of.
+    pub fn resolve(&self, thing: Thing, parts: &FxHashMap<(u32, u32), Thing>) -> Option<Found<'a>> {
+        let (mut class, mut oid, mut sub) = thing;
         // A part of a part (the array type of a row type) is two steps away; no chain is longer.
         for _ in 0..3 {
-            let found = known.get(&(class, oid, sub)).or_else(|| known.get(&(class, oid, 0)));
+            let found = self.things.get(&(class, oid, sub)).or_else(|| self.things.get(&(class, oid, 0)));
             if let Some(found) = found {
                 return Some(*found);
             }
-            if let Some(address) = loaded.members.get(&(class, oid)) {
+            if let Some(address) = self.members.get(&(class, oid)) {
                 return Some(Found { address, place: None });
             }
             (class, oid, sub) = *parts.get(&(class, oid))?;
         }
         None
-    };
+    }
+}
+
+/// Fills in the needs of the model's nodes and what rests on nothing managed, and returns what is unmanaged and depends on
+/// them, or has a certain name. The links have been read.
+pub async fn dependencies(session: &Session, loaded: &mut Loaded, names: Names<'_>) -> Result<Unmanaged> {
+    let bearers = names.bearers(session).await?;
+    let links = std::mem::take(&mut loaded.links);
+    let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
+    let known = Known::all(loaded, &nodes);
+    let (astray, mut unmanaged) = link(session, &known, &mut nodes, links, &bearers).await?;
+    drop(known);
+    loaded.model = Model::new(nodes);
+    loaded.astray = astray;
+    unmanaged.hold(&loaded.foreign_grants);
+    Ok(unmanaged)
+}
+
+/// The names that matter where they are borne by what is not managed.
+#[derive(Default)]
+pub struct Names<'a> {
+    pub schemas: &'a [String],
+    /// Without their schemas; None for all.
+    pub named: Option<Vec<String>>,
+}
+
+impl Names<'_> {
+    /// What bears them, as [`NAMES`] says.
+    pub(super) async fn bearers(&self, session: &Session) -> Result<Vec<Row>> {
+        if self.schemas.is_empty() || self.named.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        Ok(session.client.query(NAMES, &[&self.schemas, &self.named]).await?)
+    }
+}
+
+/// Adds to the nodes' needs what the links say. What rests on nothing managed, and what is unmanaged.
+pub(super) async fn link(
+    session: &Session,
+    known: &Known<'_>,
+    nodes: &mut [Node],
+    links: Links,
+    bearers: &[Row],
+) -> Result<(BTreeSet<Address>, Unmanaged)> {
+    let Links { parts, needs: links } = links;
+    let resolve = |thing: Thing| known.resolve(thing, &parts);
     // By their places among the nodes, which are in the order of addresses.
     let mut needs: Vec<(usize, usize)> = Vec::with_capacity(links.len());
     let mut others: HashMap<usize, Vec<Address>> = HashMap::new();
     let mut unknown: HashMap<Address, Vec<Thing>> = HashMap::new();
     let mut astray: BTreeSet<Address> = BTreeSet::new();
-    for ((class, oid, sub), (on_class, on, on_sub), internal) in links {
-        let Some(Found { address: on, place: on_place }) = resolve(on_class, on, on_sub) else {
-            astray.extend(resolve(class, oid, sub).filter(|_| !internal).map(|found| found.address.clone()));
+    for (thing, on, internal) in links {
+        let Some(Found { address: on, place: on_place }) = resolve(on) else {
+            astray.extend(resolve(thing).filter(|_| !internal).map(|found| found.address.clone()));
             continue;
         };
-        match resolve(class, oid, sub) {
+        match resolve(thing) {
             Some(Found { address, place: Some(of) }) if !address.is_within(on) => match on_place {
                 Some(place) => needs.push((of, place)),
                 None => others.entry(of).or_default().push(on.clone()),
             },
             Some(_) => {}
             None if internal || on.kind() == "extension" || on.kind() == "schema" => {}
-            None => unknown.entry(on.clone()).or_default().push((class, oid, sub)),
+            None => unknown.entry(on.clone()).or_default().push(thing),
         }
     }
     needs.sort_unstable();
     needs.dedup();
     let mut held: HashMap<(u32, u32), Held> = HashMap::new();
-    for row in session.client.query(NAMES, &[&schemas]).await? {
+    for row in bearers {
         let (class, oid): (u32, u32) = (row.try_get(0)?, row.try_get(1)?);
-        if resolve(class, oid, 0).is_none() {
+        if resolve((class, oid, 0)).is_none() {
             let (spaces, schema, name): (Vec<String>, &str, &str) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
             let pattern = spaces.iter().all(|space| space != "relation" || spaces.len() > 1);
             let pattern = pattern.then(|| format!("{schema}.{name}"));
@@ -202,17 +292,12 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, schemas: &[Str
         needs.sort();
         needs.dedup();
     }
-    loaded.model = Model::new(nodes);
-    loaded.astray = astray;
-    let mut unmanaged = Unmanaged {
+    let unmanaged = Unmanaged {
         dependents: describe(session, unknown).await?,
         names: holders(session, held).await?,
         ..Unmanaged::default()
     };
-    for (on, grant) in &loaded.foreign_grants {
-        unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
-    }
-    Ok(unmanaged)
+    Ok((astray, unmanaged))
 }
 
 /// The name spaces and names that something holds, and its pattern.

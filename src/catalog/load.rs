@@ -5,7 +5,7 @@
 //! OIDs stay in here, in `reader` and in `depend`. A thing whose parent is not read (because it is ignored, belongs to
 //! an extension or is of no modelled kind) is not read either.
 
-use super::depend::Links;
+use super::depend::{Links, Thing};
 use super::fetch::Connections;
 use super::parts::Stages;
 use super::printing::{self, Alike};
@@ -31,6 +31,13 @@ pub struct Wanted {
     pub extensions: Option<Vec<String>>,
 }
 
+impl Wanted {
+    /// The same without reference rows.
+    pub fn without_rows(&self) -> Self {
+        Self { rows: Vec::new(), ..self.clone() }
+    }
+}
+
 /// (catalog, OID, sub) of a thing in this one database.
 pub type Id = (&'static str, u32, i32);
 
@@ -39,7 +46,7 @@ pub type Id = (&'static str, u32, i32);
 pub enum Depth {
     /// The model.
     Model,
-    /// Also how things hang together, and about how large they are.
+    /// Also how things hang together.
     Links,
 }
 
@@ -207,24 +214,28 @@ async fn read(session: &Session, wanted: &Wanted, whole: bool, depth: Depth) -> 
 }
 
 impl Loaded {
-    /// Leaves out the extensions that are not owned; None for all. What is owned and rests on one of them is astray.
+    /// What was read, by the OID of its catalog, its own, and sub.
+    pub(super) fn things(&self) -> impl Iterator<Item = (Thing, &Address)> {
+        // Those of one catalog stand together.
+        let (mut last, mut class) = ("", 0);
+        self.ids.iter().map(move |((catalog, oid, sub), address)| {
+            if *catalog != last {
+                (last, class) = (catalog, self.classes.get(*catalog).copied().unwrap_or_default());
+            }
+            ((class, *oid, *sub), address)
+        })
+    }
+
+    /// Leaves out the extensions that are not owned; None for all. Their needs have not been filled in.
     pub fn keep_extensions(&mut self, owned: Option<&[String]>) {
         let Some(owned) = owned else { return };
-        let is_owned = |node: &&Node| owned.iter().any(|name| name == node.address.name());
-        let roots = self.model.roots_of("extension");
-        let others: Vec<Address> = roots.iter().filter(|n| !is_owned(n)).map(|n| n.address.clone()).collect();
-        if others.is_empty() {
+        let is_owned = |address: &Address| address.kind() != "extension" || owned.iter().any(|o| o == address.name());
+        if self.model.roots_of("extension").iter().all(|node| is_owned(&node.address)) {
             return;
         }
+        self.ids.retain(|(_, address)| is_owned(address));
         let mut nodes = std::mem::take(&mut self.model).into_nodes();
-        nodes.retain(|node| !others.contains(&node.address));
-        for node in nodes.iter_mut().filter(|node| node.address.kind() == "extension") {
-            let needs = node.needs.len();
-            node.needs.retain(|need| !others.contains(need));
-            if node.needs.len() < needs {
-                self.astray.insert(node.address.clone());
-            }
-        }
+        nodes.retain(|node| is_owned(&node.address));
         self.model = Model::new(nodes);
     }
 

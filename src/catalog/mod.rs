@@ -1,5 +1,6 @@
 //! From a live database to a model: one snapshot, one query per kind.
 
+mod around;
 pub mod connect;
 mod depend;
 mod fetch;
@@ -13,7 +14,8 @@ mod session;
 mod sizes;
 mod surroundings;
 
-pub use depend::{dependencies, Dependent, Holder, Unmanaged};
+pub use around::dependencies_around;
+pub use depend::{dependencies, Dependent, Holder, Names, Unmanaged};
 pub use foreign::{sight, Sighting};
 pub use live::Live;
 pub use load::{load, load_within, Depth, Loaded, Wanted};

@@ -2,7 +2,7 @@
 
 use super::load::Depth;
 use super::session::for_major;
-use super::{depend, printing, sizes};
+use super::{depend, printing};
 use crate::kinds::{Catalog, Kind, Trees, KINDS};
 
 const UNREAD: &str = "\
@@ -45,8 +45,6 @@ pub enum Part {
     Needs,
     /// What is a part of something else.
     Parts,
-    /// How many rows there are, about.
-    Estimates,
 }
 
 impl Part {
@@ -60,9 +58,8 @@ impl Part {
             Self::Comments => COMMENTS.to_owned(),
             Self::Unmodelled => for_major(include_str!("unmodelled.sql"), major),
             Self::Unread => UNREAD.to_owned(),
-            Self::Needs => depend::SCAN.to_owned(),
+            Self::Needs => depend::Links::all(),
             Self::Parts => depend::PARTS.to_owned(),
-            Self::Estimates => sizes::ESTIMATES.to_owned(),
         }
     }
 }
@@ -101,7 +98,7 @@ impl Stages {
             stage.push(Part::Kind(kind, catalog));
         }
         if depth >= Depth::Links {
-            columns.extend([Part::Needs, Part::Parts, Part::Estimates]);
+            columns.extend([Part::Needs, Part::Parts]);
         }
         columns.push(Part::Comments);
         if whole {

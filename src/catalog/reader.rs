@@ -310,19 +310,8 @@ impl Gathered {
                 let (schema, name) = (row.try_get(0)?, row.try_get(1)?);
                 self.unread.push(Unread { schema, name, what: row.try_get(2)? });
             }
-            Part::Needs => {
-                let thing = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                let on = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-                self.links.needs.push((thing, on, row.try_get(6)?));
-            }
-            Part::Parts => {
-                let whose = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-                self.links.parts.insert((row.try_get(0)?, row.try_get(1)?), whose);
-            }
-            Part::Estimates => {
-                let rows: Option<i64> = row.try_get(1)?;
-                self.links.estimates.push((row.try_get(0)?, rows.and_then(|rows| u64::try_from(rows).ok())));
-            }
+            Part::Needs => drop(self.links.need(&row)?),
+            Part::Parts => drop(self.links.part(&row)?),
             Part::Unmodelled => self.unmodelled.push(Unmodelled { what: row.try_get(0)? }),
         }
         Ok(())

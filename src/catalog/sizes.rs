@@ -6,11 +6,12 @@
 use super::session::Session;
 use crate::error::Result;
 use crate::model::Address;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Estimates for all that holds rows: its OID, and how many there were when it was last looked at, if any.
-pub(super) const ESTIMATES: &str = "\
+const ESTIMATES: &str = "\
 select c.oid, case when c.reltuples > 0 then c.reltuples::int8 end
 from pg_class c where c.relkind in ('r', 'm') and c.oid >= 16384 and c.relpersistence <> 't'";
 
@@ -28,16 +29,19 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Puts together what was read; None is no estimate.
-    pub fn new(all: impl Iterator<Item = (Address, u32, Option<u64>)>) -> Self {
+    /// Asks for the estimates; `relations` are all that are managed, by their OIDs.
+    pub async fn read<'a>(session: &Session, relations: impl Iterator<Item = (u32, &'a Address)>) -> Result<Self> {
+        let relations: FxHashMap<u32, &Address> = relations.collect();
         let mut sizes = Self::default();
-        for (address, oid, rows) in all {
-            match rows {
+        for row in session.client.query(ESTIMATES, &[]).await? {
+            let (oid, rows): (u32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            let Some(address) = relations.get(&oid).map(|address| (*address).clone()) else { continue };
+            match rows.and_then(|rows| u64::try_from(rows).ok()) {
                 Some(rows) => drop(sizes.rows.insert(address, rows)),
                 None => drop(sizes.open.insert(address, oid)),
             }
         }
-        sizes
+        Ok(sizes)
     }
 
     /// About how many rows there are: 0 only if there are certainly none. Where that is not known yet, 1, and it is noted

@@ -6,8 +6,7 @@ use super::session::Session;
 use super::sizes::Sizes;
 use crate::error::Result;
 use crate::kinds::{facet, DefaultGrants};
-use crate::model::{Address, Grants};
-use rustc_hash::FxHashMap;
+use crate::model::Grants;
 
 /// Sizes and default privileges.
 #[derive(Clone, Debug, Default)]
@@ -24,14 +23,11 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Puts them together where the links have been read, and asks for the rest.
+    /// Asks for them.
     pub async fn read(session: &Session, loaded: &Loaded) -> Result<Self> {
         let mut surroundings = Self { role: session.role.clone(), ..Self::default() };
         let relations = loaded.ids.iter().filter(|((class, _, sub), _)| *class == "pg_class" && *sub == 0);
-        let relations: FxHashMap<u32, &Address> = relations.map(|((_, oid, _), address)| (*oid, address)).collect();
-        let estimates = loaded.links.estimates.iter();
-        surroundings.sizes =
-            Sizes::new(estimates.filter_map(|(oid, rows)| Some(((*relations.get(oid)?).clone(), *oid, *rows))));
+        surroundings.sizes = Sizes::read(session, relations.map(|((_, oid, _), address)| (*oid, address))).await?;
         let held = "select not (rolsuper or rolbypassrls) from pg_roles where rolname = current_user";
         surroundings.held_by_policies = session.client.query_one(held, &[]).await?.try_get(0)?;
         let defaults = "select d.defaclobjtype::text, coalesce(n.nspname::text, ''), d.defaclacl::text

@@ -4,8 +4,8 @@ use super::settings::Project;
 use super::Terminal;
 use crate::apply::Options;
 use crate::catalog::connect::Target;
-use crate::compile::Place;
-use crate::engine::Choices;
+use crate::compile::{lock, Place};
+use crate::engine::{Choices, Desired};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use std::io::IsTerminal;
@@ -131,6 +131,13 @@ pub fn choices<'a>(
     progress: &'a dyn Fn(&str),
 ) -> Choices<'a> {
     Choices { declaration, scratch, target, locked, env: &variable, progress }
+}
+
+/// Waits until the lock is written, and says so if it had to be.
+pub fn wrote_lock(desired: &mut Desired, choices: &Choices) {
+    if desired.lock.finish(choices.progress) {
+        (choices.progress)(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
+    }
 }
 
 /// How a plan is run.

@@ -36,9 +36,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let progress = |text: &str| env.terminal.progress(text);
     let place = args.scratch.place(env, target.as_ref())?;
     let choices = choices(args.declaration.path(env), place, target.as_ref(), false, &progress);
-    let desired = engine::compile(&choices, &majors, true).await?;
+    let mut desired = engine::compile(&choices, &majors, true).await?;
     let lock = crate::compile::lock::path_of(&choices.declaration);
-    if !desired.wrote_lock {
+    if !desired.lock.finish(&progress) {
         return Err(Error::new(format!("it compiles, but {} could not be written", lock.display())));
     }
     let majors = majors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

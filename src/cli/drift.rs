@@ -1,10 +1,10 @@
 //! `pgplumb drift`.
 
-use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::arguments::{choices, wrote_lock, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::drift::Drift;
 use crate::error::Result;
-use crate::{compile::lock, decide, engine, report};
+use crate::{decide, engine, report};
 use std::sync::Arc;
 
 /// Compare a database with the declaration: what is missing, extra or different. Nothing is changed.
@@ -35,9 +35,7 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let session = Arc::new(engine::open(&target).await?);
     let (mut desired, mut live) = engine::both(&choices, &session, false).await?;
     let undecided = decide::drift(&choices, &session, &mut desired, &mut live).await?;
-    if desired.wrote_lock {
-        env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
-    }
+    wrote_lock(&mut desired, &choices);
     session.release().await?;
     let drift = Drift::of(&live, &desired.model, &undecided, session.major);
     let subject = report::DriftSubject {

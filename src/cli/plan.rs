@@ -1,6 +1,6 @@
 //! `pgplumb plan`.
 
-use super::arguments::{choices, DeclarationArgs, Env, ScratchArgs, TargetArgs};
+use super::arguments::{choices, wrote_lock, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::rehearsal::{self, Subject};
@@ -47,12 +47,17 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let session = Arc::new(engine::open(&target).await?);
     let (mut desired, live) = engine::both(&choices, &session, true).await?;
     let wanted = engine::wanted(&desired);
-    let decided = decide::plan(&choices, &session, &mut desired, &live).await;
-    if desired.wrote_lock {
-        env.terminal.progress(&format!("wrote {}", lock::path_of(&choices.declaration).display()));
+    // To start a server takes as long as to find the plan that is tried there.
+    if !args.no_rehearsal && !desired.is_live(&live) {
+        choices.scratch.warm(session.major);
     }
-    decided?;
-    let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await?;
+    let decided = decide::plan(&choices, &session, &mut desired, &live).await;
+    let drafted = match decided {
+        Ok(()) => plan::draft(&session, &live, &desired.model, &wanted).await,
+        Err(error) => Err(error),
+    };
+    wrote_lock(&mut desired, &choices);
+    let mut draft = drafted?;
     session.release().await?;
     if args.no_rehearsal && !draft.plan.is_empty() {
         draft.plan.untried("--no-rehearsal was said");
@@ -86,6 +91,6 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     }
     let differs = args.exit_code && !plan.is_empty();
     // The program ends here: to free the models piece by piece takes longer than to compare them.
-    std::mem::forget((desired, live));
+    std::mem::forget((desired, live, draft));
     Ok(if differs { Outcome::Differences } else { Outcome::Agreement })
 }

@@ -11,7 +11,7 @@
 mod line;
 mod write;
 
-use line::Addresses;
+use line::{lines, Addresses};
 pub use line::{starts_block, Locked};
 pub use write::{write, Origin};
 
@@ -260,13 +260,13 @@ impl Lock {
         }
         let body = &self.text[self.body..];
         let (mut seals, mut at) = (Seals::default(), 0);
-        for line in body.split_inclusive('\n') {
-            let (source, path) = line::names(line.trim_end_matches('\n')).ok_or(None)?;
+        for line in lines(body) {
+            let (source, path) = line::names(line).ok_or(None)?;
             if let Some(source) = source {
                 seals.begin(source, &body[..at]);
             }
             seals.source.ok_or(None)?;
-            at += line.len();
+            at += line.len() + 1;
             if let Some(specs) = used.get_mut(path) {
                 let spec = line::parse(line).map_err(|e| Some(e.to_string()))?.spec.get().to_owned();
                 specs.push(spec);
@@ -308,7 +308,7 @@ impl Lock {
     fn columns_of(&self, relation: &str) -> Result<String> {
         let below = format!("{{\"at\":\"{}/", line::escaped(relation));
         let mut found: Vec<(String, String)> = Vec::new();
-        for text in self.text[self.body..].lines().filter(|text| text.starts_with(&below)) {
+        for text in lines(&self.text[self.body..]).filter(|text| text.starts_with(&below)) {
             let line = line::parse(text)?;
             if found.last().is_none_or(|(path, _)| *path != line.at) {
                 found.push((line.at.into_owned(), line.spec.get().to_owned()));
@@ -359,16 +359,36 @@ impl Lock {
         self.named().map(|line| (line.source.as_str(), line.digest.as_str())).filter(|(path, _)| !is_body(path))
     }
 
-    /// The model for one major. Without `deep`, dependencies are left out: a comparison needs none, and they
-    /// are most of the lock. Errors: a line that is none.
-    pub fn model(&self, major: u32, deep: bool) -> Result<Model> {
+    /// The model for one major. Errors: a line that is none.
+    pub fn model(&self, major: u32) -> Result<Model> {
         let (mut nodes, mut addresses) = (Vec::new(), Addresses::default());
-        for text in self.text[self.body..].lines() {
+        for text in lines(&self.text[self.body..]) {
             let line = line::parse(text)?;
             if line.holds_for(major) {
-                nodes.push(line.node(&mut addresses, deep)?);
+                nodes.push(line.node(&mut addresses, true)?);
             }
         }
+        Ok(Model::new(nodes))
+    }
+
+    /// The model for one major, for a comparison with what is live and for nothing else: without dependencies, and where
+    /// a line says what is live, without anything that only matters if it does not. Errors: a line that is none.
+    pub fn beside(&self, live: &Model, major: u32) -> Result<Model> {
+        let (body, live) = (&self.text[self.body..], live.nodes());
+        let middle = memchr::memchr(b'\n', &body.as_bytes()[body.len() / 2..]);
+        let middle = middle.map(|end| body.len() / 2 + end + 1).filter(|at| self.is_large() && *at < body.len());
+        let Some(middle) = middle else { return Ok(Model::new(beside(body, live, major)?)) };
+        let (first, later) = body.split_at(middle);
+        let next = lines(later).next().map(line::parse).transpose()?;
+        let next = next.map(|line| line.node(&mut Addresses::default(), false)).transpose()?;
+        let (live, later_live) =
+            live.split_at(next.map_or(live.len(), |next| live.partition_point(|node| node.address < next.address)));
+        let (first, later) = std::thread::scope(|scope| {
+            let later = scope.spawn(|| beside(later, later_live, major));
+            (beside(first, live, major), later.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let mut nodes = first?;
+        nodes.extend(later?);
         Ok(Model::new(nodes))
     }
 
@@ -386,7 +406,7 @@ impl Lock {
         let (mut nodes, mut addresses) = (Vec::new(), Addresses::default());
         let mut source = String::new();
         let mut at = self.body;
-        for text in self.text[self.body..].lines() {
+        for text in lines(&self.text[self.body..]) {
             let line = line::parse(text)?;
             let place = at..at + text.len();
             at = place.end + 1;
@@ -401,6 +421,26 @@ impl Lock {
         }
         Ok(nodes)
     }
+}
+
+/// The nodes of some lines beside those live nodes that can be at their addresses; both are in the order of addresses.
+fn beside(text: &str, live: &[Node], major: u32) -> Result<Vec<Node>> {
+    let (mut nodes, mut addresses) = (Vec::with_capacity(live.len()), Addresses::default());
+    let mut ahead = live;
+    for text in lines(text) {
+        if let Some((first, rest)) = ahead.split_first().filter(|(first, _)| line::is_bare(text, first)) {
+            nodes.push(first.bare());
+            ahead = rest;
+            continue;
+        }
+        let line = line::parse(text)?;
+        if line.holds_for(major) {
+            let node = line.node(&mut addresses, false)?;
+            ahead = &ahead[ahead.partition_point(|live| live.address <= node.address)..];
+            nodes.push(node);
+        }
+    }
+    Ok(nodes)
 }
 
 fn is_body(path: &str) -> bool {

@@ -219,7 +219,7 @@ async fn read_back(session: &catalog::Session, wanted: &Wanted) -> Result<Model>
             "compile on a local server (`--scratch local`), or as a role that row security does not hold back",
         ));
     }
-    catalog::dependencies(session, &mut loaded, &[]).await?;
+    catalog::dependencies(session, &mut loaded, catalog::Names::default()).await?;
     Ok(loaded.model)
 }
 

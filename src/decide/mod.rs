@@ -46,10 +46,9 @@ pub async fn drift(
     }
     session.release().await?;
     if !desired.deep {
-        let wrote_lock = desired.wrote_lock;
-        *desired = Desired { wrote_lock, ..engine::desired(choices, session.major, true).await? };
+        *desired = engine::desired(choices, session.major).await?;
     }
-    *live = engine::live(session, &engine::wanted(desired), true).await?;
+    *live = engine::live(session, &engine::wanted(desired)).await?;
     let doubts = doubts(&live.model, &desired.model);
     let question = Question { doubts: &doubts, renamed: &[], live, desired };
     let (learned, undecided) = ask(choices, session, question).await;
@@ -286,10 +285,12 @@ fn learn(choices: &Choices<'_>, major: u32, desired: &mut Desired, learned: Lear
     if choices.locked {
         return;
     }
+    desired.lock.finish(choices.progress);
     let path = lock::path_of(&choices.declaration);
     let learned = learned.keys().filter_map(|address| desired.model.get(address));
     match lock::learn(&path, major, learned) {
-        Ok(written) => desired.wrote_lock |= written,
+        Ok(true) => desired.lock.wrote(),
+        Ok(false) => {}
         Err(error) => (choices.progress)(&format!("note: {error}")),
     }
 }

@@ -1,6 +1,6 @@
 //! Brings the lock up to date: reads what changed, compiles it for each major, and writes the lock.
 
-use super::{Choices, Desired};
+use super::{Choices, Desired, Writing};
 use crate::catalog::Session;
 use crate::compile::lock::{self, Lock, Locked, LockedSettings};
 use crate::compile::surroundings::{self, Stubs};
@@ -58,25 +58,17 @@ pub(super) async fn renew(
         tenancy: declared.tenancy.clone(),
         stubs,
     };
-    let origin = lock::Origin {
-        sources: &reading.declaration.sources,
-        basis: &reading.declaration.basis,
-        settings: settings.clone(),
-        adopted: !adopted_too && lock.as_ref().is_some_and(|lock| lock.header.adopted),
-        before: lock.as_ref(),
-    };
-    let text = lock::write(&locked, &origin)?;
-    let wrote_lock = match lock::store(&path, &text) {
-        Ok(()) => true,
-        Err(error) => {
-            (choices.progress)(&format!("note: {error}"));
-            false
-        }
-    };
-    let first = majors.first().and_then(|major| locked.remove(major));
+    let first = majors.first().and_then(|major| locked.get(major));
     let first = first.ok_or_else(|| Error::new("no server major was named"))?;
-    let model = Model::new(first.into_iter().map(|l| l.node).collect());
-    Ok(Desired { model, settings, wrote_lock, deep: true })
+    let model = Model::new(first.iter().map(|locked| locked.node.clone()).collect());
+    let adopted = !adopted_too && lock.as_ref().is_some_and(|lock| lock.header.adopted);
+    let (Declaration { sources, basis, .. }, named) = (reading.declaration, settings.clone());
+    let writing = Writing::begin(move || {
+        let before = lock.as_ref();
+        let origin = lock::Origin { sources: &sources, basis: &basis, settings: named, adopted, before };
+        lock::store(&path, &lock::write(&locked, &origin)?)
+    });
+    Ok(Desired { model, settings, lock: writing, deep: true })
 }
 
 /// Reads as much of the declaration as has to be, with what others own, and says what has to be compiled.

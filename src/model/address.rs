@@ -147,7 +147,7 @@ impl Address {
             }
             path.push_str(kind);
             path.push(' ');
-            if GOES_ON.iter().any(|(of, rest)| *of == kind && name.starts_with(rest)) {
+            if goes_on(kind, name) {
                 path.push('\\');
             }
             // Most names need no `\`.
@@ -164,6 +164,29 @@ impl Address {
             }
         }
         path
+    }
+
+    /// What comes in a text after its path, if the text begins with that and nothing in it is escaped, there or in JSON.
+    /// Takes less time than to write the path.
+    pub fn after_plain_path<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let (ours, theirs) = (self.0.as_bytes(), text.as_bytes().get(..self.0.len())?);
+        // Where the segment's kind begins, until that ends.
+        let mut kind = Some(0);
+        for (at, (a, b)) in ours.iter().zip(theirs).enumerate() {
+            match (a, kind) {
+                (0, Some(start)) if *b == b' ' => {
+                    if goes_on(&self.0[start..at], &self.0[at + 1..]) {
+                        return None;
+                    }
+                    kind = None;
+                }
+                (0, None) if *b == b'/' => kind = Some(at + 1),
+                (b'/' | b'\\' | b'"', _) => return None,
+                _ if a == b && (b' '..0x7f).contains(a) => {}
+                _ => return None,
+            }
+        }
+        text.get(ours.len()..)
     }
 
     /// Reads what [`Address::path`] wrote; `kinds` gives the kind that a segment starts with, because some
@@ -207,6 +230,11 @@ impl Address {
     }
 }
 
+/// Whether kind and name could be taken for another kind.
+fn goes_on(kind: &str, name: &str) -> bool {
+    GOES_ON.iter().any(|(of, rest)| *of == kind && name.starts_with(rest))
+}
+
 /// The short form for people: `column app.orders.total`, with names quoted where SQL would.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -245,8 +273,17 @@ mod tests {
         let kinds = |s: &str| ["schema", "table", "column"].into_iter().find(|k| s.starts_with(&format!("{k} ")));
         for name in ["total", "we/ird \\ na\"me", "new\nline", "", "schema x"] {
             let address = Address::root("schema", "app").child("table", name).child("column", name);
+            let plain = ["total", "", "schema x"].contains(&name).then_some("\"");
+            assert_eq!(address.after_plain_path(&format!("{}\"", address.path())), plain);
             assert_eq!(Address::parse(&address.path(), kinds), Some(address));
         }
+        let column = Address::root("view", "v").child("view column", "c");
+        assert_eq!(column.after_plain_path("view v/view column c"), Some(""));
+        assert_eq!(column.after_plain_path("view v/view column cd"), Some("d"));
+        for other in ["view v/view column d", "view v view column c", "view v", "view w/view column c"] {
+            assert_eq!(column.after_plain_path(other), None, "{other}");
+        }
+        assert_eq!(Address::root("view", "column c").after_plain_path("view column c"), None);
         assert_eq!(Address::parse("shema app", kinds), None);
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// What a kind knows of one thing, as the canonical JSON of that kind's typed spec. Two specs are
 /// equal exactly if their texts are; only the kind itself reads what is inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spec(Box<str>);
+pub struct Spec(Arc<str>);
 
 impl Spec {
     /// The canonical text of a typed spec.
@@ -87,6 +87,11 @@ impl Node {
             prints: Vec::new(),
             old_prints: Vec::new(),
         }
+    }
+
+    /// Its address and spec alone.
+    pub fn bare(&self) -> Self {
+        Self::new(self.address.clone(), self.spec.clone())
     }
 }
 

@@ -31,8 +31,8 @@ impl Draft {
     ///
     /// # Errors
     /// What is allowed and is no hazard of the plan.
-    pub fn seal(self, allow: &[String]) -> Result<Plan> {
-        let mut plan = self.plan;
+    pub fn seal(&self, allow: &[String]) -> Result<Plan> {
+        let mut plan = self.plan.clone();
         let known = plan.not_allowed();
         for text in allow {
             plan.allowed.extend(Allowed::parse(text, &known)?);

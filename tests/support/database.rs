@@ -7,11 +7,13 @@ use pgplumb::catalog::connect::Target;
 use pgplumb::catalog::Session;
 use pgplumb::compile::Place;
 use pgplumb::decide;
+use pgplumb::diff::diff;
 use pgplumb::drift::Drift;
-use pgplumb::engine::{self, Choices};
+use pgplumb::engine::{self, Choices, Live};
+use pgplumb::model::{Address, Model};
 use pgplumb::plan::{self, not_allowed, Plan};
 use pgplumb::rehearsal::{rehearse, Subject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,25 +117,30 @@ impl Database<'_> {
     }
 
     /// Plans the way to a declaration, as the command does. The lock is written beside the declaration.
-    pub async fn plan(&self, declaration: &Path, allow: &[String]) -> Result<Compared, String> {
-        self.planned(declaration, allow, Some(&|_| {})).await
+    pub async fn plan(&self, declaration: &Path) -> Result<Compared, String> {
+        self.planned(declaration, Some(&|_| {}), false).await
     }
 
     /// The same with a plan that something is done to before it is rehearsed.
     pub async fn plan_spoilt(&self, declaration: &Path, spoil: &dyn Fn(&mut Plan)) -> Result<Compared, String> {
-        self.planned(declaration, &[], Some(spoil)).await
+        self.planned(declaration, Some(spoil), false).await
     }
 
     /// The same without a rehearsal: to see whether anything is to be done.
     pub async fn compare(&self, declaration: &Path) -> Result<Compared, String> {
-        self.planned(declaration, &[], None).await
+        self.planned(declaration, None, false).await
+    }
+
+    /// The same, and what was read around what differs is what is read as a whole.
+    pub async fn compare_whole(&self, declaration: &Path) -> Result<Compared, String> {
+        self.planned(declaration, None, true).await
     }
 
     async fn planned(
         &self,
         declaration: &Path,
-        allow: &[String],
         rehearsed: Option<&dyn Fn(&mut Plan)>,
+        whole: bool,
     ) -> Result<Compared, String> {
         let place = Place::Server(Box::new(self.server.target("postgres")));
         let words = |error: pgplumb::error::Error| error.to_string();
@@ -149,6 +156,10 @@ impl Database<'_> {
         let session = Arc::new(engine::open(&target).await.map_err(words)?);
         let (mut desired, live) = engine::both(&choices, &session, true).await.map_err(words)?;
         let wanted = engine::wanted(&desired);
+        if whole {
+            let session = engine::open(&target).await.map_err(words)?;
+            is_as_whole(&live, &engine::live(&session, &wanted).await.map_err(words)?, &desired.model)?;
+        }
         decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
         let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
         session.release().await.map_err(words)?;
@@ -159,7 +170,7 @@ impl Database<'_> {
             let findings = rehearse(&choices.scratch, choices.env, &session, subject, &mut draft, &|_| {}).await;
             corrections = findings.map_err(words)?.corrections;
         }
-        let plan = draft.seal(allow).map_err(words)?;
+        let plan = draft.seal(&[]).map_err(words)?;
         let drift = Drift::of(&live, &desired.model, &[], session.major);
         Ok(Compared { plan, drift, corrections })
     }
@@ -182,6 +193,45 @@ impl Database<'_> {
         let session = engine::open(&target).await.map_err(|error| error.to_string())?;
         Ok((session, target))
     }
+}
+
+/// The plan with leave for all that needs it.
+pub fn allowed(mut plan: Plan) -> Plan {
+    plan.allowed = plan.not_allowed();
+    plan.seal().expect("a plan can be sealed");
+    plan
+}
+
+/// Whether what was read around what differs says the same as what was read as a whole.
+fn is_as_whole(live: &Live, whole: &Live, desired: &Model) -> Result<(), String> {
+    let differing: BTreeSet<Address> =
+        diff(&live.model, desired).iter().filter_map(|d| Some(&d.node()?.address)).cloned().collect();
+    for node in whole.model.nodes() {
+        let near = live.model.get(&node.address).ok_or_else(|| format!("{} was not read", node.address))?;
+        // Of several keys that a foreign key can rest on, the server takes any.
+        let is_any = |need: &Address| {
+            let is_key = matches!(need.kind(), "primary key" | "unique" | "index");
+            node.address.kind() == "foreign key" && is_key && !differing.contains(need)
+        };
+        let certain = |needs: &[Address]| needs.iter().filter(|need| !is_any(need)).cloned().collect::<BTreeSet<_>>();
+        if certain(&near.needs) != certain(&node.needs) {
+            return Err(format!("{} needs {:?}, and is said to need {:?}", node.address, node.needs, near.needs));
+        }
+    }
+    let dependents = |live: &Live, on: &Address| {
+        let found = live.unmanaged.dependents.get(on).into_iter().flatten();
+        found.map(|dependent| dependent.what.clone()).collect::<BTreeSet<String>>()
+    };
+    for address in &differing {
+        let (near, all) = (dependents(live, address), dependents(whole, address));
+        if near != all {
+            return Err(format!("on {address} depends {all:?}, and {near:?} is said to"));
+        }
+        if live.astray.contains(address) != whole.astray.contains(address) {
+            return Err(format!("{address} is astray for one of two"));
+        }
+    }
+    Ok(())
 }
 
 fn options(target: &Target) -> apply::Options<'_> {

@@ -1,6 +1,6 @@
 //! Databases that agree with their declarations: what is compared when nothing, or one thing, may differ.
 
-use super::database::Database;
+use super::database::{allowed, Database};
 use super::generate::{portable, random, rows, sql, Rng};
 use super::server::Server;
 use pgplumb::catalog::connect::Target;
@@ -108,10 +108,8 @@ impl<'a> Subject<'a> {
         let database = server.database();
         let problem = |error: String| -> () { panic!("{name} on {}: {error}", server.major) };
         block_on(async {
-            let mut plan = database.plan(&declaration, &[]).await.map_err(problem).expect("a plan").plan;
-            plan.allowed = plan.not_allowed();
-            plan.seal().expect("a plan");
-            database.apply(&plan).await.unwrap_or_else(problem);
+            let plan = database.plan(&declaration).await.map_err(problem).expect("a plan").plan;
+            database.apply(&allowed(plan)).await.unwrap_or_else(problem);
         });
         database.psql(rows).map(drop).unwrap_or_else(problem);
         let mut subject = Self { name: name.to_owned(), database, declaration, managed, noted: BTreeSet::new() };

@@ -84,15 +84,34 @@ pub fn starts_block(address: &Address) -> bool {
 /// How a line starts that starts a block.
 pub(super) const BLOCK: &str = "{\"in\":\"";
 
+/// The lines of a text, without their ends.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+    ends.filter_map(move |end| text.get(std::mem::replace(&mut from, end + 1)..end))
+}
+
 /// The file and the path that a line names, as they stand in it, without a look at the rest; the file is None where the
 /// line does not start a block. None if the line is none.
 pub(super) fn names(line: &str) -> Option<(Option<&str>, &str)> {
-    let Some(rest) = line.strip_prefix(BLOCK) else {
-        return Some((None, string(line.strip_prefix("{\"at\":\"")?)?));
-    };
+    let (source, rest) = at(line)?;
+    Some((source, string(rest)?))
+}
+
+/// The same, with all that follows the path.
+fn at(line: &str) -> Option<(Option<&str>, &str)> {
+    let Some(rest) = line.strip_prefix(BLOCK) else { return Some((None, line.strip_prefix("{\"at\":\"")?)) };
     let source = string(rest)?;
-    let path = string(rest[source.len()..].strip_prefix("\",\"at\":\"")?)?;
-    Some((Some(source), path))
+    Some((Some(source), rest[source.len()..].strip_prefix("\",\"at\":\"")?))
+}
+
+/// Whether a line says of a live node its address and spec, and no facets: it holds for all majors, and owner, comment and
+/// grants are not declared. Takes less time than to read the line; where it says no, nothing is known.
+pub(super) fn is_bare(line: &str, live: &Node) -> bool {
+    let spec = at(line).and_then(|(_, rest)| live.address.after_plain_path(rest)?.strip_prefix("\",\"spec\":"));
+    let facets = [",\"owner\":", ",\"comment\":", ",\"grants\":"];
+    let bare = |rest: &str| !facets.iter().any(|facet| rest.starts_with(facet));
+    spec.and_then(|rest| rest.strip_prefix(live.spec.as_json())).is_some_and(bare)
 }
 
 /// Up to the quote that ends a JSON string.

@@ -9,7 +9,7 @@
 
 use super::expect::Expect;
 use super::Case;
-use crate::support::database::{Compared, Database, Rows};
+use crate::support::database::{allowed, Compared, Database, Rows};
 use crate::support::dump::Dump;
 use crate::support::server::Server;
 use pgplumb::plan::Plan;
@@ -34,7 +34,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
     let dump = database.dump().map_err(stage("dumping"))?;
     let rows = database.rows().map_err(stage("reading the rows"))?;
 
-    let planned = database.plan(&declaration, &[]).await;
+    let planned = database.plan(&declaration).await;
     let plan = match (planned, &expect.refuses) {
         (Ok(compared), None) => check_rehearsal(compared, expect)?,
         (Err(why), Some(text)) if why.contains(text) => return Ok(()),
@@ -45,11 +45,7 @@ pub async fn run(server: &Server, case: &Case) -> Checked {
         (Err(why), None) => return Err(format!("planning: {why}")),
     };
     check_plan(&plan, expect)?;
-    let plan = match plan.not_allowed().is_empty() {
-        true => plan,
-        false => allowed(&database, &declaration, &plan).await.map_err(stage("planning with leave"))?,
-    };
-    let text = plan.write().map_err(|error| error.to_string())?;
+    let text = allowed(plan).write().map_err(|error| error.to_string())?;
     let plan = Plan::read(&text, "plan.yaml").map_err(|error| format!("the plan file: {error}"))?;
     match (database.apply(&plan).await, &expect.fails) {
         (Ok(()), None) => {}
@@ -142,16 +138,6 @@ fn check_plan(plan: &Plan, expect: &Expect) -> Checked {
     }
 }
 
-/// The same plan with everything allowed.
-async fn allowed(database: &Database<'_>, declaration: &Path, plan: &Plan) -> Result<Plan, String> {
-    let allow: Vec<String> = plan.not_allowed().iter().map(|a| format!("{}:{}", a.hazard.word(), a.address)).collect();
-    let again = database.plan(declaration, &allow).await?.plan;
-    if words(&again) != words(plan) {
-        return Err(format!("the second plan is another:\n{}\nfirst:\n{}", words(&again), words(plan)));
-    }
-    Ok(again)
-}
-
 /// Nothing is left to do.
 async fn settled(database: &Database<'_>, declaration: &Path) -> Checked {
     let again = database.compare(declaration).await.map_err(stage("planning again"))?;
@@ -170,10 +156,7 @@ async fn build_reference(reference: &Database<'_>, declaration: &Path, after: Op
         return reference.psql(sql).map(drop).map_err(stage("after.sql"));
     }
     let planned = reference.compare(declaration).await.map_err(stage("planning for an empty database"))?.plan;
-    let plan = match planned.not_allowed().is_empty() {
-        true => planned,
-        false => allowed(reference, declaration, &planned).await.map_err(stage("planning for an empty database"))?,
-    };
+    let plan = allowed(planned);
     let failed = |why| format!("building from nothing: {why}\n{}", words(&plan));
     reference.apply(&plan).await.map_err(failed)
 }
@@ -214,7 +197,7 @@ async fn way_back(
         rows.iter_mut().for_each(|row| row.retain(|column, _| kept(column)));
     }
     check_rows(&before, &now, &same_names).map_err(stage("rows after the way back"))?;
-    let again = database.compare(declaration).await.map_err(stage("planning after the way back"))?;
+    let again = database.compare_whole(declaration).await.map_err(stage("planning after the way back"))?;
     match again.plan.is_empty() == expect.undo_agrees {
         true => Ok(()),
         false => Err(format!("after the way back this is planned:\n{}", words(&again.plan))),
