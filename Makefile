@@ -13,6 +13,10 @@ PAIRS ?= 2000
 # More arguments for the test runner, as in: make test ARGS='-- --nocapture some_name'
 ARGS ?=
 
+# Tests make and drop many thousands of files: in memory where 8 GiB are free there.
+memory = TMPDIR="$$(df -Pk /dev/shm 2>/dev/null | awk -v usual="$${TMPDIR:-/tmp}" \
+	'NR == 2 && $$4 >= 8 * 1024 * 1024 { found = "/dev/shm" } END { print found ? found : usual }')"
+
 # Read when a recipe runs, after the setup.
 pg_root = PGPLUMB_PG_ROOT="$$(realpath .deps/pg)"
 had = $(patsubst .deps/pg/%/bin/postgres,%,$(wildcard .deps/pg/*/bin/postgres))
@@ -37,22 +41,22 @@ demo: build ## show what pgplumb does, on a server of its own
 # The doc tests come first so that the run ends with tests of the servers.
 test: setup ## run every test: the full suite on 16 and 18, the shorter one on 14, 15 and 17
 	$(CARGO) test --doc
-	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" $(CARGO) test --tests $(ARGS)
+	$(memory) $(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" $(CARGO) test --tests $(ARGS)
 	@for major in $(OTHER_MAJORS); do \
 		[ -x .deps/pg/$$major/bin/postgres ] || echo "PostgreSQL $$major is not here: no tests on it"; done
-	$(if $(others),$(pg_root) PGPLUMB_TEST_MAJORS="$(others)" PGPLUMB_TEST_SHORT=1 $(CARGO) test $(short_tests) $(ARGS))
+	$(if $(others),$(memory) $(pg_root) PGPLUMB_TEST_MAJORS="$(others)" PGPLUMB_TEST_SHORT=1 $(CARGO) test $(short_tests) $(ARGS))
 
 test-majors: setup ## run the full suite on MAJORS alone, as in: make test-majors MAJORS=17
-	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" $(CARGO) test --tests $(ARGS)
+	$(memory) $(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" $(CARGO) test --tests $(ARGS)
 
 test-short: setup ## run the shorter suite on MAJORS alone
-	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_TEST_SHORT=1 $(CARGO) test $(short_tests) $(ARGS)
+	$(memory) $(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_TEST_SHORT=1 $(CARGO) test $(short_tests) $(ARGS)
 
 soak: setup ## run thousands of random pairs of schemas on MAJORS
-	$(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_PAIRS=$(PAIRS) $(CARGO) test --test property -- --nocapture $(ARGS)
+	$(memory) $(pg_root) PGPLUMB_TEST_MAJORS="$(MAJORS)" PGPLUMB_PAIRS=$(PAIRS) $(CARGO) test --test property -- --nocapture $(ARGS)
 
 bench: setup ## run the benchmarks
-	$(pg_root) $(CARGO) bench --bench scale $(ARGS)
+	$(memory) $(pg_root) $(CARGO) bench --bench scale $(ARGS)
 
 fmt: ## format the code
 	@tools/setup --lint

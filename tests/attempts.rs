@@ -122,7 +122,8 @@ fn a_mistake_that_is_stamped_many_times_is_told_a_few_times() {
     checks:
       ${{table}}_id: nothing(id) > 0
 tables:
-{tables}  other:
+{tables}  without: {{ use: common, columns: {{ n: int }} }}
+  other:
     columns: {{ id: int default nowhere() }}
 "
     ));
@@ -133,9 +134,41 @@ tables:
             let error = outcome.expect_err("it is refused");
             let at = |line: &str| line.starts_with(&format!("{}:5:", directory.path().join("a.yaml").display()));
             let stamped: Vec<&str> = error.lines().filter(|line| at(line)).collect();
-            assert_eq!(stamped.len(), 4, "on {major}: {error}");
-            assert!(stamped[3].ends_with(": 9 more that are declared at this place are refused too"), "{error}");
+            // Another sort of mistake at that place is told too.
+            assert_eq!(stamped.len(), 5, "on {major}: {error}");
+            assert_eq!(stamped.iter().filter(|line| line.ends_with("(42703)")).count(), 1, "on {major}: {error}");
+            let others = ": 9 more that are declared at this place are refused too (42883)";
+            assert_eq!(stamped.iter().filter(|line| line.ends_with(others)).count(), 1, "on {major}: {error}");
             assert_eq!(error.matches("nowhere").count(), 1, "on {major}: {error}");
         }
+    }
+}
+
+#[test]
+fn what_declared_code_sets_changes_no_lock() {
+    const YAML: &str = r#"
+pgplumb: 1
+schemas: [public]
+functions:
+  unsettled(n int):
+    returns: boolean
+    language: plpgsql
+    body: "begin perform set_config('search_path', 'public', false), set_config('DateStyle', 'SQL, DMY', false); return n > 0; end"
+  other(n int): {returns: boolean, language: sql, body: "select n > 0"}
+tables:
+  t:
+    columns: {id: int primary key, at: "date default '2020-02-03'"}
+    checks: {t_id: unsettled(id), t_other: other(id)}
+    rows: [{id: 1}]
+"#;
+    for major in majors() {
+        let server = server(major);
+        let work = tempfile::tempdir().expect("a directory");
+        let path = work.path().join("schema.yaml");
+        std::fs::write(&path, YAML).expect("writing a file");
+        let (_, lock) = compile(&server, &path, true);
+        let lock = lock.unwrap_or_else(|error| panic!("{error}"));
+        assert!(lock.contains("public.other(id)") && lock.contains("'2020-02-03'::date"), "{lock}");
+        assert_eq!(differs(&server, "unsettled", &path), None);
     }
 }

@@ -20,8 +20,8 @@ use support::generate::{mutate, random, references, roles_sql, rows, shrink_pair
 use support::server::{majors, Server};
 
 /// Pairs per major in the ordinary and in the shorter suite.
-const PAIRS: u64 = 130;
-const PAIRS_SHORT: u64 = 80;
+const PAIRS: u64 = 100;
+const PAIRS_SHORT: u64 = 50;
 /// Threads that work on pairs.
 const WORKERS: usize = 3;
 /// Attempts to make a failing pair smaller.

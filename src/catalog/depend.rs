@@ -257,9 +257,10 @@ pub(super) async fn link(
                 Some(place) => needs.push((of, place)),
                 None => others.entry(of).or_default().push(on.clone()),
             },
-            Some(_) => {}
-            None if internal || on.kind() == "extension" || on.kind() == "schema" => {}
-            None => unknown.entry(on.clone()).or_default().push(thing),
+            // What an extension brought is not managed.
+            Some(Found { address, place }) if place.is_some() || address.kind() != "extension" => {}
+            Some(_) | None if internal || on.kind() == "extension" || on.kind() == "schema" => {}
+            Some(_) | None => unknown.entry(on.clone()).or_default().push(thing),
         }
     }
     needs.sort_unstable();

@@ -70,22 +70,7 @@ impl Session {
     /// Connects and fixes the settings.
     pub async fn open(target: &Target) -> Result<Self> {
         let client = connect(target).await?;
-        // What could stop or delay the rest comes first, and as commands that nothing is planned for.
-        // Parallel workers take longer to start than a catalog to scan, and cores from those whose database it is.
-        let mut sql =
-            String::from("SET statement_timeout = 0; SET jit = off; SET max_parallel_workers_per_gather = 0;");
-        for (name, value) in SETTINGS {
-            if PRIVILEGED.contains(name) {
-                let condition = format!("current_setting('{name}') <> '{value}'");
-                sql.push_str(&format!("SELECT set_config('{name}', '{value}', false) WHERE {condition};"));
-            } else {
-                sql.push_str(&format!("SELECT set_config('{name}', '{value}', false);"));
-            }
-        }
-        sql.push_str("SET ROLE NONE;");
-        // From 17 on.
-        sql.push_str("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';");
-        client.batch_execute(&sql).await.map_err(|e| Error::from(e).while_("fixing the session's settings"))?;
+        client.batch_execute(&fixed()).await.map_err(|e| Error::from(e).while_("fixing the session's settings"))?;
         let row = client
             .query_one(
                 "select current_setting('server_version_num')::int, current_setting('server_version'), current_database()::text, \
@@ -120,6 +105,11 @@ impl Session {
         })
     }
 
+    /// Fixes the settings again, after code ran that may have changed them.
+    pub async fn fix(&self) -> Result<()> {
+        Ok(self.client.batch_execute(&fixed()).await?)
+    }
+
     /// Begins the one transaction that everything is read in.
     pub async fn snapshot(&self) -> Result<()> {
         Ok(self.client.batch_execute(SNAPSHOT).await?)
@@ -145,6 +135,25 @@ impl Session {
     pub async fn release(&self) -> Result<()> {
         Ok(self.client.batch_execute("ROLLBACK").await?)
     }
+}
+
+/// What fixes the settings of a session.
+fn fixed() -> String {
+    // What could stop or delay the rest comes first, and as commands that nothing is planned for.
+    // Parallel workers take longer to start than a catalog to scan, and cores from those whose database it is.
+    let mut sql = String::from("SET statement_timeout = 0; SET jit = off; SET max_parallel_workers_per_gather = 0;");
+    for (name, value) in SETTINGS {
+        if PRIVILEGED.contains(name) {
+            let condition = format!("current_setting('{name}') <> '{value}'");
+            sql.push_str(&format!("SELECT set_config('{name}', '{value}', false) WHERE {condition};"));
+        } else {
+            sql.push_str(&format!("SELECT set_config('{name}', '{value}', false);"));
+        }
+    }
+    sql.push_str("SET ROLE NONE;");
+    // From 17 on.
+    sql.push_str("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';");
+    sql
 }
 
 /// Chooses by server major in a catalog query: `[[15: new | old]]`.

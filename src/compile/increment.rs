@@ -8,7 +8,7 @@
 //! Cost: a few passes over the lock, and building in proportion to the change.
 
 use super::closure::{closure, Lookup};
-use super::lock::Locked;
+use super::lock::{escaped, Locked};
 use crate::declare::Declaration;
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Model, Node};
@@ -89,7 +89,18 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     }
     let shadows: FxHashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
     dirty.extend(new.into_iter().cloned());
-    spread(&nodes, &mut dirty, &shadows);
+    // Of what is PostgreSQL's own nothing is said to need it.
+    let routines: Vec<String> = shadows
+        .iter()
+        .filter(|(sort, _)| sort == ROUTINE)
+        .map(|(_, name)| escaped(&name.replace('"', "\"\"")))
+        .collect();
+    let calls_one = |l: &&Locked| routines.iter().any(|routine| calls(l.node.spec.as_json(), routine));
+    dirty.extend(nodes.iter().filter(calls_one).map(|l| l.node.address.clone()));
+    let stands_elsewhere =
+        |l: &&Locked| drafts.get(l.written_as()).is_some_and(|d| d.node.order > 0 && d.node.order != l.node.order);
+    let reordered = nodes.iter().filter(stands_elsewhere).map(|l| l.node.address.thing()).collect();
+    spread(&nodes, &mut dirty, &reordered, &shadows);
 
     let is_dirty = |l: &Locked| dirty.contains(&l.node.address) || l.alias.as_ref().is_some_and(|a| dirty.contains(a));
     let (gone, mut kept): (Vec<Locked>, Vec<Locked>) = nodes.into_iter().partition(is_dirty);
@@ -100,7 +111,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         .map(|l| l.source.to_string())
         .filter(|source| !source.is_empty())
         .collect();
-    // Where a column stands among others, and in which file, is no reason to compile it again.
+    // Where a column stands among others, and in which file, is no reason to compile the column again.
     let homes = declaration.homes();
     for locked in &mut kept {
         if let Some(draft) = drafts.get(locked.written_as()) {
@@ -130,9 +141,23 @@ fn drafted(locked: &Locked, drafts: &FxHashMap<&Address, &Draft>) -> bool {
     drafts.contains_key(&thing) || locked.node.needs.iter().any(|need| drafts.contains_key(need))
 }
 
-/// Goes from what is dirty to what rests on it, until nothing is added.
-fn spread(nodes: &[Locked], dirty: &mut FxHashSet<Address>, shadows: &FxHashSet<(String, String)>) {
-    if dirty.is_empty() {
+/// Whether an expression in a spec calls a routine of some name, which is written as it stands there.
+fn calls(spec: &str, routine: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    spec.match_indices(routine).any(|(at, _)| {
+        let after = &spec[at + routine.len()..];
+        !spec[..at].ends_with(is_name) && after.strip_prefix("\\\"").unwrap_or(after).starts_with('(')
+    })
+}
+
+/// Goes from what is dirty, and relations whose columns stand in another order, to what rests on it, until nothing is added.
+fn spread(
+    nodes: &[Locked],
+    dirty: &mut FxHashSet<Address>,
+    reordered: &FxHashSet<Address>,
+    shadows: &FxHashSet<(String, String)>,
+) {
+    if dirty.is_empty() && reordered.is_empty() {
         return;
     }
     let bodies: Vec<(&Locked, FxHashSet<String>)> =
@@ -153,7 +178,7 @@ fn spread(nodes: &[Locked], dirty: &mut FxHashSet<Address>, shadows: &FxHashSet<
                     dirty.contains(need)
                         || (!shadows.is_empty() && name_of(&need.thing()).is_some_and(|n| shadows.contains(&n)))
                 });
-            if rests || reads.iter().any(|relation| relations.contains(relation)) {
+            if rests || reads.iter().any(|r| relations.contains(r) || reordered.contains(r)) {
                 more.push(node.address.clone());
             }
         }
@@ -168,13 +193,16 @@ fn spread(nodes: &[Locked], dirty: &mut FxHashSet<Address>, shadows: &FxHashSet<
     }
 }
 
+/// The sort of name that routines have.
+const ROUTINE: &str = "routine";
+
 /// The name by which SQL finds a thing, and the sort of name it is.
 fn name_of(address: &Address) -> Option<(String, String)> {
     if address.depth() != 2 {
         return None;
     }
     match kinds::routine::bare_name(address) {
-        Some(name) => Some(("routine".to_owned(), name)),
+        Some(name) => Some((ROUTINE.to_owned(), name)),
         None => Some((String::new(), address.name().to_owned())),
     }
 }

@@ -11,8 +11,8 @@
 mod line;
 mod write;
 
+pub use line::{escaped, starts_block, Locked};
 use line::{lines, Addresses};
-pub use line::{starts_block, Locked};
 pub use write::{write, Origin};
 
 use super::surroundings::Stubs;
@@ -398,7 +398,7 @@ impl Lock {
         let mut places = nodes.map(|locked| locked.line.as_ref());
         let place = places.next()??;
         let others = places.try_fold(1, |count, other| (other == Some(place)).then_some(count + 1))?;
-        (others == many).then(|| &self.text[place.clone()])
+        self.text.get(place.clone()).filter(|_| others == many)
     }
 
     /// All nodes for one major, with their origin. Errors: a line that is none.

@@ -9,7 +9,7 @@ use crate::error::{Error, Problem};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::address_of;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Rounds after which what was found is enough to begin with.
 const ROUNDS: usize = 25;
@@ -106,20 +106,35 @@ impl Mistakes {
         self.left_out.len() > known && self.rounds < ROUNDS
     }
 
-    /// All of them, with a few of those that a template brought to many tables.
+    /// All of them, with a few of those of one sort that a template brought to many tables.
     pub fn into_error(self) -> Error {
         let all: Vec<Problem> = self.problems.into_iter().collect();
         let mut told = Vec::new();
         for at_one_place in all.chunk_by(|a, b| a.pos == b.pos) {
-            let few = if at_one_place.len() > MOST { FEW } else { at_one_place.len() };
-            told.extend_from_slice(&at_one_place[..few]);
-            let others = at_one_place[few..].len();
-            told.extend(at_one_place.first().filter(|_| others > 0).map(|first| {
-                Problem::new(&first.pos, format!("{others} more that are declared at this place are refused too"))
-            }));
+            let mut sorts: BTreeMap<&str, Vec<&Problem>> = BTreeMap::new();
+            for problem in at_one_place {
+                sorts.entry(sqlstate(&problem.message)).or_default().push(problem);
+            }
+            for (sort, alike) in sorts {
+                let few = if alike.len() > MOST { FEW } else { alike.len() };
+                told.extend(alike[..few].iter().copied().cloned());
+                let others = alike.len() - few;
+                told.extend(alike.first().filter(|_| others > 0).map(|first| {
+                    let words = format!("{others} more that are declared at this place are refused too {sort}");
+                    Problem::new(&first.pos, words.trim_end())
+                }));
+            }
         }
         Error::Declaration(told)
     }
+}
+
+/// The SQLSTATE in a message, in its parentheses; empty if there is none.
+fn sqlstate(message: &str) -> &str {
+    let is_code =
+        |text: &str| text.len() == 7 && text[1..6].bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let opens = message.match_indices('(').filter_map(|(at, _)| message.get(at..at + 7));
+    opens.filter(|text| text.ends_with(')') && is_code(text)).last().unwrap_or_default()
 }
 
 /// The name by which the server speaks of something.

@@ -52,7 +52,10 @@ fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
 /// What is new and somebody besides its owner may use, be it by default privileges.
 fn is_given_away<'a>(fate: &Fate<'a>, scope: &Scope) -> Option<&'a Node> {
     let Fate::Create(new) = fate else { return None };
-    let mut others = new.grants.iter().flat_map(|grants| grants.0.keys());
+    // What is granted on its columns gives those away.
+    let parts = scope.desired.children(&new.address);
+    let mut others =
+        std::iter::once(*new).chain(parts).flat_map(|node| &node.grants).flat_map(|grants| grants.0.keys());
     let is_granted = others.any(|role| Some(role.as_str()) != new.owner.as_deref());
     (is_granted || !facet::given(kinds::kind_of(&new.address), new, scope).is_empty()).then_some(*new)
 }

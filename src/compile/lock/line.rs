@@ -126,7 +126,7 @@ fn string(text: &str) -> Option<&str> {
 }
 
 /// A text as it stands in a JSON string, without the quotes.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let quoted = serde_json::to_string(text).unwrap_or_default();
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }

@@ -64,7 +64,7 @@ pub enum Built {
 
 impl Room {
     /// Ends building a model: checks what a commit would check, completes what was built within limits, and leaves the
-    /// names that everything is printed under.
+    /// settings that everything is printed under, whatever declared code made of them.
     ///
     /// # Errors
     /// What the server refuses, where it was declared; without a declaration, the first refusal.
@@ -76,11 +76,12 @@ impl Room {
         declared: Option<&Declaration>,
     ) -> Result<Built> {
         if later.is_empty() && model.nodes().len() < self.large {
-            let end = "SET CONSTRAINTS ALL IMMEDIATE; SELECT set_config('search_path', '', true)";
-            self.client.batch_execute(end).await?;
+            self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+            self.fix().await?;
             return Ok(Built::Open);
         }
         self.client.batch_execute("COMMIT").await?;
+        self.fix().await?;
         self.complete(later, settings, declared).await?;
         self.client.batch_execute("BEGIN").await?;
         Ok(Built::Committed)

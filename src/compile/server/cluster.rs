@@ -94,10 +94,12 @@ fn slim(postgres: &Runnable, directory: &Path, data: &Path) -> std::io::Result<(
     command.args(["--single", "-F", "-D"]).arg(data).arg("postgres");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = spawn(command)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(DROP_TEMPLATE1.as_bytes())?;
+    let written = child.stdin.take().map(|mut input| input.write_all(DROP_TEMPLATE1.as_bytes()));
+    // Whatever became of that: as long as it runs, no server can.
+    if !child.wait()?.success() {
+        return Err(std::io::Error::other("template1 could not be dropped"));
     }
-    child.wait()?;
+    written.transpose()?;
     let mut directories: Vec<PathBuf> = vec![data.join("global")];
     directories.extend(fs::read_dir(data.join("base"))?.filter_map(|entry| Some(entry.ok()?.path())));
     for entry in directories.iter().map(fs::read_dir).filter_map(std::io::Result::ok).flatten() {
