@@ -133,8 +133,8 @@ impl Mistakes {
 fn sqlstate(message: &str) -> &str {
     let is_code =
         |text: &str| text.len() == 7 && text[1..6].bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let opens = message.match_indices('(').filter_map(|(at, _)| message.get(at..at + 7));
-    opens.filter(|text| text.ends_with(')') && is_code(text)).last().unwrap_or_default()
+    let mut opens = message.match_indices('(').filter_map(|(at, _)| message.get(at..at + 7));
+    opens.rfind(|text| text.ends_with(')') && is_code(text)).unwrap_or_default()
 }
 
 /// The name by which the server speaks of something.

@@ -10,7 +10,7 @@ use pgplumb::decide;
 use pgplumb::diff::diff;
 use pgplumb::drift::Drift;
 use pgplumb::engine::{self, Choices, Live};
-use pgplumb::model::{Address, Model};
+use pgplumb::model::{Address, Model, Node};
 use pgplumb::plan::{self, not_allowed, Plan};
 use pgplumb::rehearsal::{rehearse, Subject};
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,11 +222,21 @@ fn is_as_whole(live: &Live, whole: &Live, desired: &Model) -> Result<(), String>
         let found = live.unmanaged.dependents.get(on).into_iter().flatten();
         found.map(|dependent| dependent.what.clone()).collect::<BTreeSet<String>>()
     };
-    for address in &differing {
+    // What depends on what differs may have to be made anew, and what depends on that.
+    let (mut concerned, mut before) = (differing.clone(), 0);
+    while concerned.len() > before {
+        before = concerned.len();
+        let depends = |node: &&Node| node.needs.iter().chain(&node.address.parent()).any(|on| concerned.contains(on));
+        let more: Vec<Address> = whole.model.nodes().iter().filter(depends).map(|node| node.address.clone()).collect();
+        concerned.extend(more);
+    }
+    for address in &concerned {
         let (near, all) = (dependents(live, address), dependents(whole, address));
         if near != all {
             return Err(format!("on {address} depends {all:?}, and {near:?} is said to"));
         }
+    }
+    for address in &differing {
         if live.astray.contains(address) != whole.astray.contains(address) {
             return Err(format!("{address} is astray for one of two"));
         }
