@@ -268,6 +268,12 @@ impl Kind for Column {
         node.spec.read::<ColumnSpec>().ok()?.generated.map(|generated| generated.expression)
     }
 
+    fn stores_results(&self, node: &Node) -> Option<String> {
+        let spec: ColumnSpec = node.spec.read().ok()?;
+        spec.generated.filter(|generated| !generated.is_virtual)?;
+        Some("until each row is updated".to_owned())
+    }
+
     fn create(&self, node: &Node, _riders: &[&Node], scope: &Scope) -> Vec<Change> {
         node.spec.read().map(|spec| change::create(node, &spec, scope)).unwrap_or_default()
     }

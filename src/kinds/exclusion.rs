@@ -2,7 +2,7 @@
 
 use super::key;
 use super::*;
-use crate::sql::Shape;
+use crate::sql::{qualified, Shape};
 use serde::{Deserialize, Serialize};
 
 /// The exclusion constraint kind.
@@ -108,6 +108,11 @@ impl Kind for Exclusion {
     fn clause(&self, node: &Node, _scope: &Scope) -> Option<(String, Vec<Change>)> {
         let spec: ExclusionSpec = node.spec.read().ok()?;
         Some((key::clause(node, &spec.definition()), Vec::new()))
+    }
+
+    fn stores_results(&self, node: &Node) -> Option<String> {
+        let index = qualified(node.address.schema(), node.address.name());
+        Some(format!("searches by it miss rows until REINDEX INDEX CONCURRENTLY {index}"))
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {

@@ -220,6 +220,11 @@ impl Kind for Index {
         Some(Change::new(sql, Lock::ShareUpdateExclusive, &table_of(&node.address)))
     }
 
+    fn stores_results(&self, node: &Node) -> Option<String> {
+        let index = qualified(node.address.schema(), node.address.name());
+        Some(format!("searches by it miss rows until REINDEX INDEX CONCURRENTLY {index}"))
+    }
+
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         vec![slot(node)]
     }

@@ -296,6 +296,13 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether results are stored in it that nobody computes again when what they are computed by changes; with the words
+    /// that have them computed again.
+    fn stores_results(&self, node: &Node) -> Option<String> {
+        let _ = node;
+        None
+    }
+
     /// Whether it computes with the rights of its owner, and not of who asks.
     fn reads_as_owner(&self, node: &Node) -> bool {
         let _ = node;

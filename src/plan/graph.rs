@@ -66,7 +66,7 @@ pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
         let mut ops = operations(fates, scope, &apart);
         for op in ops.iter_mut().filter(|op| op.new.is_some()) {
             if let (Some(reasons), Some(change)) = (widened.get(&op.address), op.changes.last_mut()) {
-                change.hazards.extend(reasons.iter().map(|why| (Hazard::AccessWidened, why.clone())));
+                change.hazards.extend(reasons.iter().cloned());
             }
         }
         let graph = Edges::new(&ops, scope, &apart).graph();

@@ -1,20 +1,20 @@
-//! What a change lets somebody see through something else: a function that policies decide by, a view that reads past
-//! row security.
+//! What a change does through something else: a function that policies decide by, or that indexes are computed by, a
+//! view that reads past row security.
 
 use super::expand::{Fate, Fates};
-use crate::kinds::{self, facet, Scope};
+use crate::kinds::{self, facet, Hazard, Scope};
 use crate::model::{Address, Model, Node};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// By the address of what changes: why other rows are let through than before.
-pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
+/// By the address of what changes: why other rows are let through than before, or found.
+pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Hazard, String)>> {
     let mut found = BTreeMap::new();
     for node in fates.values().filter_map(|fate| is_given_away(fate, scope)) {
         if let Some(table) = secured(node, scope) {
             let why = format!(
                 "others read {table} through it with the rights of its owner, whatever row security lets them see"
             );
-            found.insert(node.address.clone(), vec![why]);
+            found.insert(node.address.clone(), vec![(Hazard::AccessWidened, why)]);
         }
     }
     let changed: Vec<&Node> = fates.values().filter_map(computes_otherwise).collect();
@@ -28,7 +28,9 @@ pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<String>> {
         let past = secured(node, scope).map(|table| {
             format!("it reads {table} with the rights of its owner, whatever row security lets who asks see, and shows other rows than before")
         });
-        let reasons: Vec<String> = decides.into_iter().chain(past).collect();
+        let stored = stored(node, &users, fates).map(|why| (Hazard::DataLoss, why));
+        let reasons = decides.into_iter().chain(past).map(|why| (Hazard::AccessWidened, why));
+        let reasons: Vec<(Hazard, String)> = reasons.chain(stored).collect();
         if !reasons.is_empty() {
             found.insert(node.address.clone(), reasons);
         }
@@ -92,6 +94,27 @@ fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: 
         }
     }
     found
+}
+
+/// Why what is stored somewhere is no longer what the node computes, be it through others that compute.
+fn stored<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, fates: &Fates) -> Option<String> {
+    let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
+    let mut found: BTreeMap<&Address, String> = BTreeMap::new();
+    while let Some(address) = next.pop() {
+        for user in users.get(address).into_iter().flatten() {
+            let kind = kinds::kind_of(&user.address);
+            // What is made anew holds the new results.
+            let stays = matches!(fates.get(&user.address), None | Some(Fate::Alter { .. } | Fate::Lift { .. }));
+            if let Some(words) = kind.stores_results(user).filter(|_| stays) {
+                found.insert(&user.address, words);
+            } else if kind.computes(user).is_some() && seen.insert(&user.address) {
+                next.push(&user.address);
+            }
+        }
+    }
+    let ((first, words), others) = (found.iter().next()?, found.len() - 1);
+    let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    Some(format!("{first}{more} keeps what the former body computed: {words}"))
 }
 
 fn is_secured(relation: &Address, model: &Model) -> bool {

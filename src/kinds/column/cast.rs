@@ -66,6 +66,21 @@ pub fn loss(old: &str, new: &str) -> Option<&'static str> {
     }
 }
 
+/// Why values may mean another time once they are of the new type; None if they do not. Domains come as what stands
+/// beneath them. A time without a zone is taken for one of the session's zone, which is UTC whenever a plan runs.
+pub fn shifted(old: &str, new: &str) -> Option<&'static str> {
+    let (from, to) = (Type::of(old).name, Type::of(new).name);
+    let zoned = |name: &str| ["timestamptz", "timetz"].contains(&name);
+    let unzoned = |name: &str| ["timestamp", "date", "time"].contains(&name);
+    if zoned(from) && unzoned(to) {
+        Some("the times become those of the zone UTC: say another one with `convert`, as in `a at time zone 'Europe/Paris'`")
+    } else if (unzoned(from) || is_text(from)) && zoned(to) {
+        Some("times without a zone are taken for times in UTC: say another one with `convert`, as in `a at time zone 'Europe/Paris'`")
+    } else {
+        None
+    }
+}
+
 /// Whether a value that the new type's input refuses is one that the change of type refuses: it is read from text, or
 /// nothing is rounded to make it fit.
 pub fn refuses_by_input(old: &str, new: &str) -> bool {
@@ -174,8 +189,10 @@ pub fn stays_as_it_is(old: &str, new: &str) -> bool {
             None => (ty.to_owned(), None),
         }
     };
+    // In UTC, in which every plan runs, a time is stored alike with its zone and without.
+    let stamps = ["timestamp without time zone", "timestamp with time zone"];
     if let (Some((a, from)), Some((b, to))) = (seconds(old), seconds(new)) {
-        return a == b && from <= to;
+        return (a == b && from <= to) || (stamps.contains(&a.as_str()) && stamps.contains(&new));
     }
     let ((a, from), (b, to)) = (parts(old), parts(new));
     match (a.as_str(), b.as_str()) {
@@ -207,7 +224,7 @@ pub fn wider_integer(old: &str, new: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{loss, refuses_by_input, stays_as_it_is, using, wider_integer};
+    use super::{loss, refuses_by_input, shifted, stays_as_it_is, using, wider_integer};
 
     #[test]
     fn only_wider_integers_hold_all_values() {
@@ -234,7 +251,10 @@ mod tests {
             ("numeric(8,2)", "numeric(12,3)", false),
             ("timestamp(3) without time zone", "timestamp without time zone", true),
             ("timestamp without time zone", "timestamp(3) without time zone", false),
-            ("timestamp without time zone", "timestamp with time zone", false),
+            ("timestamp without time zone", "timestamp with time zone", true),
+            ("timestamp(3) with time zone", "timestamp without time zone", true),
+            ("timestamp without time zone", "timestamp(6) with time zone", false),
+            ("time without time zone", "time with time zone", false),
             ("text", "character varying(5)", false),
             ("integer", "bigint", false),
         ];
@@ -286,6 +306,24 @@ mod tests {
         ];
         for (old, new, loses) in cases {
             assert_eq!(loss(old, new).is_some(), loses, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn times_are_shifted_between_zones() {
+        let cases = [
+            ("timestamp without time zone", "timestamp with time zone", true),
+            ("timestamp(3) with time zone", "timestamp without time zone", true),
+            ("timestamp with time zone[]", "date[]", true),
+            ("date", "timestamp with time zone", true),
+            ("text", "timestamp with time zone", true),
+            ("timestamp with time zone", "text", false),
+            ("date", "timestamp without time zone", false),
+            ("time with time zone", "time(0) with time zone", false),
+            ("text", "date", false),
+        ];
+        for (old, new, shifts) in cases {
+            assert_eq!(shifted(old, new).is_some(), shifts, "{old} -> {new}");
         }
     }
 

@@ -233,7 +233,8 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     if retyped {
         // Nothing is tested when a domain becomes what stands beneath it.
         let from = if cast::built_in(ty) { domain::base_of(&old.ty, scope.actual) } else { old.ty.clone() };
-        let rewrites = live && !cast::stays_as_it_is(&from, ty);
+        let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
+        let rewrites = live && (converted || !cast::stays_as_it_is(&from, ty));
         let refuses = rewrites && !holds_all_values(node, old, new);
         let mut change = rewriting(retype(node, new, old, scope), rewrites).hazard_if(
             refuses,
@@ -335,7 +336,8 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
         None => cast::using(&column, (&old.ty, &from), (&new.ty, &to)),
     };
     let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node);
-    if let (true, Some(why)) = (kept && convert.is_none(), cast::loss(&from, &to)) {
+    let reasons = [cast::loss(&from, &to), cast::shifted(&from, &to)];
+    for why in reasons.into_iter().flatten().filter(|_| kept && convert.is_none()) {
         change = change.hazard(Hazard::DataLoss, why);
     }
     if kept && convert.is_some() {
@@ -472,7 +474,7 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     }
     let mut moved = rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites);
     moved = moved.hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail");
-    if let Some(why) = cast::loss(&from, &to) {
+    for why in [cast::loss(&from, &to), cast::shifted(&from, &to)].into_iter().flatten() {
         moved = moved.hazard(Hazard::DataLoss, why);
     }
     changes.push(moved);
