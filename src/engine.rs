@@ -9,7 +9,7 @@ pub use compiling::compile;
 pub use writing::Writing;
 
 use crate::catalog::{self, connect::Target, Depth, Loaded, Names, Session, Surroundings, Wanted};
-use crate::compile::lock::{self, Lock, LockedSettings};
+use crate::compile::lock::{self, Header, Lock, LockedSettings};
 use crate::compile::{self, Place};
 use crate::diff;
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
 /// The target is read while the lock is, or is brought up to date: by what it says is owned. Where something else proves to
 /// be, it is read again.
 pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
-    let Some(owned) = lock::settings(&lock::path_of(&choices.declaration)) else {
+    let Some(Header { settings: owned, .. }) = lock::header(&lock::path_of(&choices.declaration)) else {
         let desired = Box::pin(desired(choices, session.major)).await?;
         let wanted = wanted(&desired);
         let loaded = Box::pin(catalog::load(session, &wanted.without_rows(), Depth::Model)).await?;

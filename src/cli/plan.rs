@@ -2,7 +2,10 @@
 
 use super::arguments::{choices, wrote_lock, DeclarationArgs, Env, ScratchArgs, TargetArgs};
 use super::Outcome;
+use crate::catalog::Session;
+use crate::engine::{Choices, Desired, Live};
 use crate::error::{Error, Result};
+use crate::plan::Draft;
 use crate::rehearsal::{self, Subject};
 use crate::{apply, compile::lock, decide, engine, plan, report};
 use std::path::PathBuf;
@@ -45,27 +48,20 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let place = args.scratch.place(env, Some(&target))?;
     let choices = choices(args.declaration.path(env), place, Some(&target), args.scratch.locked, &progress);
     let session = Arc::new(engine::open(&target).await?);
-    let (mut desired, live) = engine::both(&choices, &session, true).await?;
-    let wanted = engine::wanted(&desired);
-    // To start a server takes as long as to find the plan that is tried there.
-    if !args.no_rehearsal && !desired.is_live(&live) {
-        choices.scratch.warm(session.major);
+    let (mut desired, mut live) = engine::both(&choices, &session, true).await?;
+    let mut prepared = Box::pin(prepare(args, env, &choices, &session, &mut desired, &live)).await;
+    // PostgreSQL may print in another way what is made from what it printed. What was adopted was never fed back.
+    let lock = lock::path_of(&choices.declaration);
+    if prepared.is_err() && !choices.locked && lock::header(&lock).is_some_and(|header| header.adopted) {
+        progress("what was read from a database was never compiled: compiling it, to plan again");
+        if let Ok(mut compiled) = engine::compile(&choices, &[session.major], true).await {
+            compiled.lock.finish(&progress);
+            session.release().await?;
+            (desired, live) = engine::both(&choices, &session, true).await?;
+            prepared = Box::pin(prepare(args, env, &choices, &session, &mut desired, &live)).await;
+        }
     }
-    let decided = decide::plan(&choices, &session, &mut desired, &live).await;
-    let drafted = match decided {
-        Ok(()) => plan::draft(&session, &live, &desired.model, &wanted).await,
-        Err(error) => Err(error),
-    };
-    wrote_lock(&mut desired, &choices);
-    let mut draft = drafted?;
-    session.release().await?;
-    if args.no_rehearsal && !draft.plan.is_empty() {
-        draft.plan.untried("--no-rehearsal was said");
-    } else {
-        let subject = Subject::new(&live, &desired.model, &wanted);
-        let detail = |text: &str| env.terminal.detail(text);
-        rehearsal::rehearse(&choices.scratch, choices.env, &session, subject, &mut draft, &detail).await?;
-    }
+    let draft = prepared?;
     if let Some(why) = draft.plan.why_not_rehearsed().filter(|_| args.rehearse) {
         return Err(Error::new(format!("the plan cannot be rehearsed: {why}"))
             .with_hint("name a place for it with --scratch, or leave --rehearse out"));
@@ -93,4 +89,36 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     // The program ends here: to free the models piece by piece takes longer than to compare them.
     std::mem::forget((desired, live, draft));
     Ok(if differs { Outcome::Differences } else { Outcome::Agreement })
+}
+
+/// The plan, rehearsed if it can be.
+async fn prepare(
+    args: &Args,
+    env: &Env<'_>,
+    choices: &Choices<'_>,
+    session: &Session,
+    desired: &mut Desired,
+    live: &Live,
+) -> Result<Draft> {
+    let wanted = engine::wanted(desired);
+    // To start a server takes as long as to find the plan that is tried there.
+    if !args.no_rehearsal && !desired.is_live(live) {
+        choices.scratch.warm(session.major);
+    }
+    let decided = decide::plan(choices, session, desired, live).await;
+    let drafted = match decided {
+        Ok(()) => plan::draft(session, live, &desired.model, &wanted).await,
+        Err(error) => Err(error),
+    };
+    wrote_lock(desired, choices);
+    let mut draft = drafted?;
+    session.release().await?;
+    if args.no_rehearsal && !draft.plan.is_empty() {
+        draft.plan.untried("--no-rehearsal was said");
+        return Ok(draft);
+    }
+    let subject = Subject::new(live, &desired.model, &wanted);
+    let detail = |text: &str| env.terminal.detail(text);
+    rehearsal::rehearse(&choices.scratch, choices.env, session, subject, &mut draft, &detail).await?;
+    Ok(draft)
 }

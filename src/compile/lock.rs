@@ -196,11 +196,11 @@ pub fn path_of(declaration: &Path) -> PathBuf {
     }
 }
 
-/// The settings in the first line of a lock, which may be one that cannot be used; None if there is no such line.
-pub fn settings(path: &Path) -> Option<LockedSettings> {
+/// The first line of a lock, which may be one that cannot be used; None if there is no such line.
+pub fn header(path: &Path) -> Option<Header> {
     let mut first = String::new();
     BufReader::new(File::open(path).ok()?).read_line(&mut first).ok()?;
-    Some(serde_json::from_str::<Header>(&first).ok()?.settings)
+    serde_json::from_str(&first).ok()
 }
 
 impl Lock {
