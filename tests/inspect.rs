@@ -145,11 +145,15 @@ fn an_adopted_database_agrees_with_its_lock() {
 fn what_cannot_be_held_is_said() {
     on_each_major(async |_, database| {
         database
-            .psql("create table parted (id int) partition by list (id); create type pair as (a int, b int)")
+            .psql(
+                "create table parted (id int) partition by list (id); create type pair as (a int, b int);
+                 create type brought as (a int); alter extension plpgsql add type brought",
+            )
             .expect("made");
         let read = inspected(database).await;
         assert!(read.notes.iter().any(|n| n == "table public.parted"), "{:?}", read.notes);
         let text = read.document(false).text();
+        assert!(!text.contains("brought"), "{text}");
         assert!(
             text.contains("\n#   table public.parted\n") && text.contains("#   composite type public.pair\n"),
             "{text}"

@@ -67,6 +67,7 @@ union all select 'pg_rewrite'::regclass, oid, 'pg_class'::regclass, ev_class, 0 
 union all select 'pg_type'::regclass, oid, 'pg_class'::regclass, typrelid, 0 from pg_type where typrelid >= 16384
 union all select 'pg_type'::regclass, typarray, 'pg_type'::regclass, oid, 0 from pg_type where typarray >= 16384 and typrelid = 0
 union all select 'pg_type'::regclass, typarray, 'pg_class'::regclass, typrelid, 0 from pg_type where typarray >= 16384 and typrelid >= 16384
+union all select 'pg_class'::regclass, typrelid, 'pg_type'::regclass, t.oid, 0 from pg_type t join pg_class c on c.oid = typrelid where c.relkind = 'c' and t.oid >= 16384
 union all select 'pg_class'::regclass, conindid, 'pg_constraint'::regclass, oid, 0 from pg_constraint where conindid >= 16384 and contype in ('p', 'u', 'x')
 union all select 'pg_constraint'::regclass, oid, 'pg_class'::regclass, conrelid, conkey[1]::int4 from pg_constraint where contype = 'n' and conrelid >= 16384
 union all select 'pg_constraint'::regclass, oid, 'pg_type'::regclass, contypid, 0 from pg_constraint where contypid >= 16384

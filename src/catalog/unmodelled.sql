@@ -11,7 +11,11 @@ with owned as (
   where c.relkind not in ('r', 'i') or c.relispartition or c.reltablespace <> 0 or c.reloftype <> 0 or c.inherits
 ), things (class, oid) as (
   select 'pg_class'::regclass, c.oid from relations c
-    where c.relkind in ('p', 'f', 'c') or c.relkind = 'r' and (c.relispartition or c.inherits)
+    where c.relkind in ('p', 'f') or c.relkind = 'r' and (c.relispartition or c.inherits)
+      -- Of one that an extension brought, the type is the member.
+      or c.relkind = 'c' and not exists (
+        select from pg_type t join pg_depend e on e.classid = 'pg_type'::regclass and e.objid = t.oid
+        where t.typrelid = c.oid and e.deptype = 'e')
   union all
   select 'pg_type'::regclass, t.oid from pg_type t
     where t.typnamespace in (select oid from owned)

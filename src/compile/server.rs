@@ -303,6 +303,8 @@ fn settings(directory: &Path, purpose: &str) -> Vec<(String, String)> {
         ("shared_buffers", "64MB"),
         ("huge_pages", "off"),
         ("max_connections", "50"),
+        // Below its directory, so that it goes with that whatever ends the server.
+        ("dynamic_shared_memory_type", "mmap"),
         ("max_locks_per_transaction", "2048"),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),

@@ -67,7 +67,7 @@ pub fn build(input: &Input, deltas: &[Delta]) -> Result<Built> {
         };
         match way_back(&back, &batch.renames, &earlier) {
             Ok(undo) => batch.batch.undo = undo,
-            Err(error) => batch.batch.no_undo = Some(error.to_string()),
+            Err(error) => batch.batch.no_undo = Some(error.line()),
         }
         earlier.extend(batch.renames.iter().cloned());
         if number < last {

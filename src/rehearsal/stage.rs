@@ -49,7 +49,11 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
         }
     }
     room.make_whole(&later).await?;
-    let defaults = default_privileges(&subject.live.surroundings, role);
+    // Those of schemas that are not here give nothing to anything that is.
+    let schemas = room.client.query("select nspname::text from pg_namespace", &[]).await?;
+    let schemas: BTreeSet<String> =
+        schemas.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, tokio_postgres::Error>>()?;
+    let defaults = default_privileges(&subject.live.surroundings, role, &schemas);
     room.client.batch_execute(&defaults).await?;
     Ok(room)
 }
@@ -96,10 +100,12 @@ pub async fn roles(scratch: &Scratch, part: &Part, surroundings: &Surroundings) 
     Ok((role, missing.into_iter().collect()))
 }
 
-/// The default privileges that the plan was made for: what they give to new things, its statements leave out.
-fn default_privileges(surroundings: &Surroundings, role: &Role) -> String {
+/// The default privileges that the plan was made for, in the schemas that there are: what they give to new things, its
+/// statements leave out.
+fn default_privileges(surroundings: &Surroundings, role: &Role, schemas: &BTreeSet<String>) -> String {
     let mut sql = String::new();
-    for (class, schema, wanted) in &surroundings.default_grants {
+    let here = |schema: &String| schema.is_empty() || schemas.contains(schema);
+    for (class, schema, wanted) in surroundings.default_grants.iter().filter(|(_, schema, _)| here(schema)) {
         let Some(plural) = plural(*class) else { continue };
         let within = if schema.is_empty() { String::new() } else { format!(" IN SCHEMA {}", Ident(schema)) };
         let mut say = |words: &str| sql.push_str(&format!("ALTER DEFAULT PRIVILEGES{within} {words};"));

@@ -3,7 +3,7 @@
 use super::{cast, ColumnSpec, Generated, Identity};
 use crate::kinds::relation::{relation, table_of};
 use crate::kinds::sequence::{Sequence, SequenceSpec};
-use crate::kinds::{domain, enumeration, facet, foreign_key, row_security, trigger};
+use crate::kinds::{domain, enumeration, facet, foreign_key, kind_of, row_security, trigger};
 use crate::kinds::{Alter, Cause, Change, Hazard, Lock, Question, Rebind, Scope};
 use crate::model::{Address, Model, Node};
 use crate::sql::{literal, Ident};
@@ -241,6 +241,21 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
             Hazard::MayFailOnData,
             "values that the new type refuses make it fail",
         );
+        if live && *collation != old.collation {
+            let indexes: Vec<&Node> = indexes_over(&node.address, scope.actual).collect();
+            let is_key = indexes.iter().any(|index| kind_of(&index.address).bond(index).is_some());
+            change = change
+                .hazard_if(
+                    !rewrites && !indexes.is_empty(),
+                    Hazard::BlocksReads,
+                    "indexes over it are built anew, and nobody can read or write the table meanwhile",
+                )
+                .hazard_if(
+                    !refuses && is_key,
+                    Hazard::MayFailOnData,
+                    "values that the new collation takes for equal make it fail",
+                );
+        }
         let partners = foreign_key::partners(&node.address, scope);
         change.on.extend(partners.iter().cloned());
         let tested = if partners.is_empty() { Vec::new() } else { change.on.clone() };
@@ -322,6 +337,13 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     } else {
         Alter::InPlace(changes)
     }
+}
+
+/// The live indexes and keys that a column is part of.
+fn indexes_over<'a>(column: &'a Address, actual: &'a Model) -> impl Iterator<Item = &'a Node> {
+    let siblings = column.parent().map(|table| actual.children(&table)).into_iter().flatten();
+    let is_index = |node: &&Node| matches!(node.address.kind(), "index" | "unique" | "primary key" | "exclusion");
+    siblings.filter(is_index).filter(|node| node.needs.contains(column))
 }
 
 /// The statement that changes type or collation, with what it does to values.

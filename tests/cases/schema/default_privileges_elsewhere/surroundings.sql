@@ -1,0 +1,1 @@
+create schema theirs; alter default privileges in schema theirs grant select on tables to public;
