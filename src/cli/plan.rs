@@ -52,7 +52,9 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let mut prepared = Box::pin(prepare(args, env, &choices, &session, &mut desired, &live)).await;
     // PostgreSQL may print in another way what is made from what it printed. What was adopted was never fed back.
     let lock = lock::path_of(&choices.declaration);
-    if prepared.is_err() && !choices.locked && lock::header(&lock).is_some_and(|header| header.adopted) {
+    let is_proven = |draft: &Draft| draft.plan.is_empty() || draft.plan.why_not_rehearsed().is_none();
+    let open = !prepared.as_ref().is_ok_and(is_proven);
+    if open && !choices.locked && lock::header(&lock).is_some_and(|header| header.adopted) {
         progress("what was read from a database was never compiled: compiling it, to plan again");
         if let Ok(mut compiled) = engine::compile(&choices, &[session.major], true).await {
             compiled.lock.finish(&progress);

@@ -39,7 +39,8 @@ pub fn loss(old: &str, new: &str) -> Option<&'static str> {
     match (from.name, to.name) {
         (a, b) if integer(a).is_some() && integer(b).is_some() => None,
         ("boolean", "integer") | ("date", "timestamp" | "timestamptz") | ("time", "interval") => None,
-        ("json", "jsonb") | ("jsonb", "json") | ("cidr", "inet") | ("macaddr", "macaddr8") => None,
+        ("json", "jsonb") => Some("of keys that are there twice the last stays, and order and spelling are gone"),
+        ("jsonb", "json") | ("cidr", "inet") | ("macaddr", "macaddr8") => None,
         ("bit" | "bit varying", "bit" | "bit varying") | ("money", "numeric") => None,
         (a, "numeric") if integer(a).is_some() => rounded(scale(wanted).is_some_and(|scale| scale < 0)),
         (a, "double precision") if integer(a).is_some_and(|bytes| bytes <= 4) => None,
@@ -298,6 +299,8 @@ mod tests {
             ("text", "numeric(8,2)", true),
             ("text", "numeric", false),
             ("inet", "cidr", true),
+            ("json", "jsonb", true),
+            ("jsonb", "json", false),
             ("interval", "interval day", true),
             ("boolean", "integer", false),
             ("integer", "boolean", true),
