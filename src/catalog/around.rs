@@ -1,7 +1,7 @@
 //! Who depends on whom around what differs, for a plan.
 //!
-//! A live node that is as desired and rests on nothing that differs needs what the desired one needs: the server prints
-//! both alike. So `pg_depend` is only asked for what differs, for what depends on that, directly or not, and for what
+//! A live node that is as desired needs what the desired one needs, if all that is as desired too: the server prints both
+//! alike. So `pg_depend` is only asked for what differs, for what depends on that, directly or not, and for what
 //! these need. That takes time in proportion to them, and where they are many, all is read.
 
 use super::depend::{dependencies, link, Known, Links, Names, Thing, Unmanaged, LINKS, PARTS};
@@ -62,7 +62,7 @@ pub async fn dependencies_around(
 
 /// What a look at two models shows.
 struct Compared {
-    /// For each live node what the desired one needs, if it is as that one says and needs nothing that is not there yet.
+    /// For each live node what the desired one needs, if it is as that one says and needs nothing that is not.
     agreed: Vec<Option<Vec<Address>>>,
     /// The names that new nodes take, without their schemas.
     named: Vec<String>,
@@ -71,25 +71,28 @@ struct Compared {
 impl Compared {
     fn of(live: &Model, desired: &Model) -> Self {
         let mut agreed: Vec<Option<Vec<Address>>> = Vec::with_capacity(live.nodes().len());
-        let (mut named, mut created) = (Vec::new(), FxHashSet::default());
+        let (mut named, mut otherwise) = (Vec::new(), FxHashSet::default());
         let mut comparison = Comparison::default();
         for (old, new) in Pairs::of(live, desired) {
             match (old, new) {
                 (Some(_), new) => {
                     let same = new.filter(|_| comparison.delta(old, new).is_none());
+                    if same.is_none() {
+                        otherwise.extend(new.map(|new| &new.address));
+                    }
                     agreed.push(same.map(|new| new.needs.clone()));
                 }
                 (None, Some(new)) => {
                     let slots = kinds::kind_of(&new.address).slots(new);
                     named.extend(slots.iter().filter_map(|(_, name)| split(name)).map(|(_, name)| name));
-                    created.insert(&new.address);
+                    otherwise.insert(&new.address);
                 }
                 (None, None) => {}
             }
         }
-        // What the desired one needs may be better than what is there now: another key, a nearer overload.
-        for needs in agreed.iter_mut().filter(|_| !created.is_empty()) {
-            needs.take_if(|needs| needs.iter().any(|need| created.contains(need)));
+        // What the desired one needs may do better than what there is now: another key, a nearer overload.
+        for needs in agreed.iter_mut().filter(|_| !otherwise.is_empty()) {
+            needs.take_if(|needs| needs.iter().any(|need| otherwise.contains(need)));
         }
         Self { agreed, named }
     }
