@@ -52,12 +52,9 @@ pub async fn dependencies_around(
             node.needs = needs;
         }
     }
-    let (astray, mut unmanaged) = link(session, &known, &mut nodes, links, &bearers).await?;
+    let linked = link(session, &known, &mut nodes, links, &bearers).await?;
     drop(known);
-    loaded.model = Model::new(nodes);
-    loaded.astray = astray;
-    unmanaged.hold(&loaded.foreign_grants);
-    Ok(unmanaged)
+    Ok(linked.into(loaded, nodes))
 }
 
 /// What a look at two models shows.

@@ -42,13 +42,6 @@ pub struct Dependent {
 }
 
 impl Unmanaged {
-    /// Takes grants that another role than the owner made.
-    pub(super) fn hold(&mut self, grants: &[(Address, ForeignGrant)]) {
-        for (on, grant) in grants {
-            self.grants.entry(on.clone()).or_default().push(grant.clone());
-        }
-    }
-
     /// The same under the addresses that things have after renames.
     pub fn moved(&self, to: &dyn Fn(&Address) -> Address) -> Self {
         let Self { dependents, grants, names } = self;
@@ -207,12 +200,9 @@ pub async fn dependencies(session: &Session, loaded: &mut Loaded, names: Names<'
     let links = std::mem::take(&mut loaded.links);
     let mut nodes = std::mem::take(&mut loaded.model).into_nodes();
     let known = Known::all(loaded, &nodes);
-    let (astray, mut unmanaged) = link(session, &known, &mut nodes, links, &bearers).await?;
+    let linked = link(session, &known, &mut nodes, links, &bearers).await?;
     drop(known);
-    loaded.model = Model::new(nodes);
-    loaded.astray = astray;
-    unmanaged.hold(&loaded.foreign_grants);
-    Ok(unmanaged)
+    Ok(linked.into(loaded, nodes))
 }
 
 /// The names that matter where they are borne by what is not managed.
@@ -233,14 +223,14 @@ impl Names<'_> {
     }
 }
 
-/// Adds to the nodes' needs what the links say. What rests on nothing managed, and what is unmanaged.
+/// Adds to the nodes' needs what the links say.
 pub(super) async fn link(
     session: &Session,
     known: &Known<'_>,
     nodes: &mut [Node],
     links: Links,
     bearers: &[Row],
-) -> Result<(BTreeSet<Address>, Unmanaged)> {
+) -> Result<Linked> {
     let Links { parts, needs: links } = links;
     let resolve = |thing: Thing| known.resolve(thing, &parts);
     // By their places among the nodes, which are in the order of addresses.
@@ -299,7 +289,26 @@ pub(super) async fn link(
         names: holders(session, held).await?,
         ..Unmanaged::default()
     };
-    Ok((astray, unmanaged))
+    Ok(Linked { astray, unmanaged })
+}
+
+/// What links say besides the needs of nodes.
+pub(super) struct Linked {
+    astray: BTreeSet<Address>,
+    unmanaged: Unmanaged,
+}
+
+impl Linked {
+    /// Puts the nodes back to what was loaded, and gives what is unmanaged.
+    pub fn into(self, loaded: &mut Loaded, nodes: Vec<Node>) -> Unmanaged {
+        let Self { astray, mut unmanaged } = self;
+        loaded.model = Model::new(nodes);
+        loaded.astray = astray;
+        for (on, grant) in &loaded.foreign_grants {
+            unmanaged.grants.entry(on.clone()).or_default().push(grant.clone());
+        }
+        unmanaged
+    }
 }
 
 /// The name spaces and names that something holds, and its pattern.
