@@ -12,7 +12,6 @@ use crate::error::Result;
 use crate::kinds;
 use crate::model::{Address, Model};
 use crate::sql::name::split;
-use futures_util::TryStreamExt;
 use rustc_hash::FxHashSet;
 use tokio_postgres::Row;
 
@@ -33,7 +32,7 @@ pub async fn dependencies_around(
     let differing = nodes.iter().zip(&agreed).filter(|(_, agreed)| agreed.is_none()).map(|(node, _)| &node.address);
     let Some((links, reached)) = reach(session, things_at(loaded, &differing.collect())).await? else {
         loaded.model = Model::new(nodes);
-        loaded.links = all(session).await?;
+        loaded.links = Links::read(session).await?;
         return dependencies(session, loaded, names).await;
     };
     let bearers = names.bearers(session).await?;
@@ -120,25 +119,26 @@ async fn reach(session: &Session, start: Vec<Thing>) -> Result<Option<(Links, Fx
             let (part, whole) = links.part(&row)?;
             found.extend(reached.contains(&part).then_some(whole));
         }
-        for row in links_of(session, &next, "refclassid", "refobjid", "refobjsubid").await? {
+        for row in links_of(session, &next, DEPENDENTS).await? {
             found.push(links.need(&row)?.0);
         }
         next = found.into_iter().filter(|thing| reached.insert(*thing)).collect();
     }
     let all: Vec<Thing> = reached.iter().copied().collect();
-    let mut on: FxHashSet<u32> = FxHashSet::default();
-    for row in links_of(session, &all, "classid", "objid", "objsubid").await? {
+    let mut asked: FxHashSet<u32> = FxHashSet::default();
+    for row in links_of(session, &all, NEEDS).await? {
         let (_, (_, oid, _)) = links.need(&row)?;
-        on.insert(oid);
+        asked.insert(oid);
     }
-    // What is needed is a part of something, which may be a part too.
-    while !on.is_empty() {
-        let mut further = FxHashSet::default();
-        for row in parts_of(session, on.into_iter()).await? {
-            let ((class, oid, _), (_, whole, _)) = links.part(&row)?;
-            further.extend((!links.parts.contains_key(&(class, oid))).then_some(whole));
+    // What is needed may be a part of something, which may be a part too.
+    let mut next: Vec<u32> = asked.iter().copied().collect();
+    while !next.is_empty() {
+        let rows = parts_of(session, next.into_iter()).await?;
+        next = Vec::new();
+        for row in rows {
+            let (_, (_, whole, _)) = links.part(&row)?;
+            next.extend(asked.insert(whole).then_some(whole));
         }
-        on = further;
     }
     // Those among what was reached were found from both of their ends.
     links.needs.sort_unstable();
@@ -146,8 +146,12 @@ async fn reach(session: &Session, start: Vec<Thing>) -> Result<Option<(Links, Fx
     Ok(Some((links, reached)))
 }
 
+/// The columns of a link that say what needs something, and what is needed: a thing's own needs, and its dependents.
+const NEEDS: [&str; 3] = ["classid", "objid", "objsubid"];
+const DEPENDENTS: [&str; 3] = ["refclassid", "refobjid", "refobjsubid"];
+
 /// The links of things at one of their ends.
-async fn links_of(session: &Session, things: &[Thing], class: &str, oid: &str, sub: &str) -> Result<Vec<Row>> {
+async fn links_of(session: &Session, things: &[Thing], [class, oid, sub]: [&str; 3]) -> Result<Vec<Row>> {
     if things.is_empty() {
         return Ok(Vec::new());
     }
@@ -169,21 +173,4 @@ async fn parts_of(session: &Session, oids: impl Iterator<Item = u32>) -> Result<
     }
     let sql = format!("select p.* from ({PARTS}) p (class, oid, of_class, of, sub) where p.oid = any ($1)");
     Ok(session.client.query(&sql, &[&oids]).await?)
-}
-
-/// All links that there are.
-async fn all(session: &Session) -> Result<Links> {
-    let mut links = Links::default();
-    let none: [&str; 0] = [];
-    let rows = session.client.query_raw(&Links::all(), none).await?;
-    futures_util::pin_mut!(rows);
-    while let Some(row) = rows.try_next().await? {
-        links.need(&row)?;
-    }
-    let rows = session.client.query_raw(PARTS, none).await?;
-    futures_util::pin_mut!(rows);
-    while let Some(row) = rows.try_next().await? {
-        links.part(&row)?;
-    }
-    Ok(links)
 }

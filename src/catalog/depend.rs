@@ -8,6 +8,7 @@ use super::session::Session;
 use crate::error::Result;
 use crate::model::{Address, ForeignGrant, Model, Node};
 use crate::sql::qualified;
+use futures_util::TryStreamExt;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::Row;
@@ -119,6 +120,23 @@ impl Links {
     /// The query for all that say something.
     pub(super) fn all() -> String {
         format!("select * from ({LINKS}) l where not silent")
+    }
+
+    /// All that there are.
+    pub(super) async fn read(session: &Session) -> Result<Self> {
+        let mut links = Self::default();
+        let none: [&str; 0] = [];
+        let rows = session.client.query_raw(&Self::all(), none).await?;
+        futures_util::pin_mut!(rows);
+        while let Some(row) = rows.try_next().await? {
+            links.need(&row)?;
+        }
+        let rows = session.client.query_raw(PARTS, none).await?;
+        futures_util::pin_mut!(rows);
+        while let Some(row) = rows.try_next().await? {
+            links.part(&row)?;
+        }
+        Ok(links)
     }
 
     /// Takes a row of [`PARTS`], and says what is a part of what.
