@@ -38,6 +38,7 @@ pub struct Choices<'a> {
 pub struct Desired {
     pub model: Model,
     pub settings: LockedSettings,
+    /// What becomes of the lock file.
     pub lock: Writing,
     /// Whether the model's nodes know what they need.
     pub deep: bool,
@@ -63,10 +64,7 @@ pub async fn desired(choices: &Choices<'_>, major: u32) -> Result<Desired> {
 pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> Result<(Desired, Live)> {
     let Some(Header { settings: owned, .. }) = lock::header(&lock::path_of(&choices.declaration)) else {
         let desired = Box::pin(desired(choices, session.major)).await?;
-        let wanted = wanted(&desired);
-        let loaded = Box::pin(catalog::load(session, &wanted.without_rows(), Depth::Model)).await?;
-        let live = Box::pin(completed(session, loaded, &desired, &wanted, deep)).await?;
-        return Ok((desired, live));
+        return Box::pin(beside(session, desired, None, deep)).await;
     };
     let ahead = Ahead::start(session, &owned);
     let (desired, loaded) = match Looked::at(choices, session.major)? {
@@ -80,25 +78,24 @@ pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> 
             (desired, ahead.finish().await)
         }
     };
-    let wanted = wanted(&desired);
-    let loaded = if owned.schemas == wanted.schemas && owned.ignore == wanted.ignore {
-        loaded?
+    let LockedSettings { schemas, ignore, tenancy: _, stubs: _ } = &desired.settings;
+    let loaded = if owned.schemas == *schemas && owned.ignore == *ignore {
+        Some(loaded?)
     } else {
         session.release().await?;
-        Box::pin(catalog::load(session, &wanted.without_rows(), Depth::Model)).await?
+        None
     };
-    let live = Box::pin(completed(session, loaded, &desired, &wanted, deep)).await?;
-    Ok((desired, live))
+    Box::pin(beside(session, desired, loaded, deep)).await
 }
 
-/// What was loaded without reference rows, with these, and with `deep` with what plans need.
-async fn completed(
-    session: &Session,
-    mut loaded: Loaded,
-    desired: &Desired,
-    wanted: &Wanted,
-    deep: bool,
-) -> Result<Live> {
+/// A desired model and the live one: what was loaded of it without reference rows, or is now, with these, and with `deep`
+/// with what plans need.
+async fn beside(session: &Session, desired: Desired, loaded: Option<Loaded>, deep: bool) -> Result<(Desired, Live)> {
+    let wanted = wanted(&desired);
+    let mut loaded = match loaded {
+        Some(loaded) => loaded,
+        None => catalog::load(session, &Wanted { rows: Vec::new(), ..wanted.clone() }, Depth::Model).await?,
+    };
     loaded.keep_extensions(wanted.extensions.as_deref());
     let (mut unmanaged, mut surroundings) = Default::default();
     if deep {
@@ -106,7 +103,7 @@ async fn completed(
         surroundings = Surroundings::read(session, &loaded).await?;
     }
     loaded.read_rows(session, &wanted.rows).await?;
-    Ok(Live { unmanaged, surroundings, ..loaded.into() })
+    Ok((desired, Live { unmanaged, surroundings, ..loaded.into() }))
 }
 
 /// A target that is read while something else is done. Nothing is kept locked there for longer than that takes: if the

@@ -31,13 +31,6 @@ pub struct Wanted {
     pub extensions: Option<Vec<String>>,
 }
 
-impl Wanted {
-    /// The same without reference rows.
-    pub fn without_rows(&self) -> Self {
-        Self { rows: Vec::new(), ..self.clone() }
-    }
-}
-
 /// (catalog, OID, sub) of a thing in this one database.
 pub type Id = (&'static str, u32, i32);
 

@@ -56,11 +56,15 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let open = !prepared.as_ref().is_ok_and(is_proven);
     if open && !choices.locked && lock::header(&lock).is_some_and(|header| header.adopted) {
         progress("what was read from a database was never compiled: compiling it, to plan again");
-        if let Ok(mut compiled) = engine::compile(&choices, &[session.major], true).await {
-            compiled.lock.finish(&progress);
-            session.release().await?;
-            (desired, live) = engine::both(&choices, &session, true).await?;
-            prepared = Box::pin(prepare(args, env, &choices, &session, &mut desired, &live)).await;
+        match engine::compile(&choices, &[session.major], true).await {
+            Ok(mut compiled) => {
+                compiled.lock.finish(&progress);
+                session.release().await?;
+                (desired, live) = engine::both(&choices, &session, true).await?;
+                prepared = Box::pin(prepare(args, env, &choices, &session, &mut desired, &live)).await;
+            }
+            // Then the plan is what it was without.
+            Err(error) => progress(&format!("note: {error}")),
         }
     }
     let draft = prepared?;

@@ -1,6 +1,6 @@
 //! The lock on its way to its file, while what it holds is in use already: to write what is large takes time.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::thread::JoinHandle;
 
 /// Whether the lock was written anew, or is being. When it is dropped, the file is there.
@@ -22,7 +22,7 @@ impl Writing {
             None => {}
             Some(Ok(Ok(()))) => self.wrote = true,
             Some(Ok(Err(error))) => note(&format!("note: {error}")),
-            Some(Err(_)) => note(&format!("note: {}", Error::new("the lock could not be written"))),
+            Some(Err(_)) => note("note: the lock could not be written"),
         }
         self.wrote
     }

@@ -2,7 +2,7 @@
 
 use super::key;
 use super::*;
-use crate::sql::{qualified, Shape};
+use crate::sql::Shape;
 use serde::{Deserialize, Serialize};
 
 /// The exclusion constraint kind.
@@ -111,8 +111,7 @@ impl Kind for Exclusion {
     }
 
     fn stores_results(&self, node: &Node) -> Option<String> {
-        let index = qualified(node.address.schema(), node.address.name());
-        Some(format!("searches by it miss rows until REINDEX INDEX CONCURRENTLY {index}"))
+        Some(super::index::built_anew(node))
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {

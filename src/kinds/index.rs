@@ -221,8 +221,7 @@ impl Kind for Index {
     }
 
     fn stores_results(&self, node: &Node) -> Option<String> {
-        let index = qualified(node.address.schema(), node.address.name());
-        Some(format!("searches by it miss rows until REINDEX INDEX CONCURRENTLY {index}"))
+        Some(built_anew(node))
     }
 
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
@@ -254,6 +253,12 @@ impl Kind for Index {
         };
         key::duplicates(new, &expressions, spec.nulls_not_distinct, spec.predicate.as_deref(), scope)
     }
+}
+
+/// Until when an index gives what it was built for, in words.
+pub fn built_anew(node: &Node) -> String {
+    let index = qualified(node.address.schema(), node.address.name());
+    format!("searches by it miss rows until REINDEX INDEX CONCURRENTLY {index}")
 }
 
 /// Indexes share their names with tables, views and sequences.

@@ -19,9 +19,14 @@ pub fn using(column: &str, (old, beneath): (&str, &str), (new, wanted): (&str, &
     format!(" USING ({column}::text::{new})")
 }
 
+/// All that values lose once they are of the new type, or mean otherwise.
+pub fn losses(old: &str, new: &str) -> impl Iterator<Item = &'static str> {
+    loss(old, new).into_iter().chain(shifted(old, new))
+}
+
 /// Why values may be less than they were once they are of the new type; None if each stays what it is or is refused.
 /// Domains come as what stands beneath them. Of types that are not PostgreSQL's own nothing is known.
-pub fn loss(old: &str, new: &str) -> Option<&'static str> {
+fn loss(old: &str, new: &str) -> Option<&'static str> {
     const ROUNDED: &str = "digits that the new type does not hold are rounded away";
     const CUT: &str = "what the new type does not hold of a value is gone";
     if !built_in(old) || !built_in(new) {
@@ -69,7 +74,7 @@ pub fn loss(old: &str, new: &str) -> Option<&'static str> {
 
 /// Why values may mean another time once they are of the new type; None if they do not. Domains come as what stands
 /// beneath them. A time without a zone is taken for one of the session's zone, which is UTC whenever a plan runs.
-pub fn shifted(old: &str, new: &str) -> Option<&'static str> {
+fn shifted(old: &str, new: &str) -> Option<&'static str> {
     let (from, to) = (Type::of(old).name, Type::of(new).name);
     let zoned = |name: &str| ["timestamptz", "timetz"].contains(&name);
     let unzoned = |name: &str| ["timestamp", "date", "time"].contains(&name);

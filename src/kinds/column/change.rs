@@ -233,8 +233,7 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
     if retyped {
         // Nothing is tested when a domain becomes what stands beneath it.
         let from = if cast::built_in(ty) { domain::base_of(&old.ty, scope.actual) } else { old.ty.clone() };
-        let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
-        let rewrites = live && (converted || !cast::stays_as_it_is(&from, ty));
+        let rewrites = live && (is_converted(node) || !cast::stays_as_it_is(&from, ty));
         let refuses = rewrites && !holds_all_values(node, old, new);
         let mut change = rewriting(retype(node, new, old, scope), rewrites).hazard_if(
             refuses,
@@ -358,8 +357,7 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
         None => cast::using(&column, (&old.ty, &from), (&new.ty, &to)),
     };
     let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node);
-    let reasons = [cast::loss(&from, &to), cast::shifted(&from, &to)];
-    for why in reasons.into_iter().flatten().filter(|_| kept && convert.is_none()) {
+    for why in cast::losses(&from, &to).filter(|_| kept && convert.is_none()) {
         change = change.hazard(Hazard::DataLoss, why);
     }
     if kept && convert.is_some() {
@@ -371,8 +369,12 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
 /// Whether a type change keeps each value, so that no row can make it fail: a wider integer. Not so
 /// `numeric`, which divides in another way: checks and unique expressions over it may give other results.
 fn holds_all_values(node: &Node, old: &ColumnSpec, new: &ColumnSpec) -> bool {
-    let converted = node.hints.as_ref().is_some_and(|h| h.convert.is_some());
-    !converted && cast::wider_integer(&old.ty, &new.ty)
+    !is_converted(node) && cast::wider_integer(&old.ty, &new.ty)
+}
+
+/// Whether an expression turns old values into new ones.
+fn is_converted(node: &Node) -> bool {
+    node.hints.as_ref().is_some_and(|h| h.convert.is_some())
 }
 
 fn table_name(node: &Node) -> String {
@@ -496,7 +498,7 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     }
     let mut moved = rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites);
     moved = moved.hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail");
-    for why in [cast::loss(&from, &to), cast::shifted(&from, &to)].into_iter().flatten() {
+    for why in cast::losses(&from, &to) {
         moved = moved.hazard(Hazard::DataLoss, why);
     }
     changes.push(moved);
