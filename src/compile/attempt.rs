@@ -240,12 +240,14 @@ pub(super) async fn bodies(session: &Session, declaration: &Declaration) -> Resu
                     && (d.node.address.name().ends_with(&format!("({types})")))
             });
             let pos = draft.map_or_else(|| declaration.sources.start(), |d| d.pos.clone());
+            let code = sqlstate(&error);
             let words = Error::from(error).to_string();
             problems.push(Failure {
                 of: draft.map_or_else(String::new, |d| d.node.address.path()),
                 culprit: None,
                 problem: Problem::new(&pos, format!("body of {name}: {words}")),
                 message: words,
+                code,
             });
             session.client.batch_execute("ROLLBACK TO body").await?;
         }
@@ -279,7 +281,11 @@ fn failure(
     if error.code() == Some(&tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) && problem.hint.is_none() {
         problem = problem.hint(NO_RIGHTS);
     }
-    Failure { of: step.at.clone(), culprit, message, problem }
+    Failure { of: step.at.clone(), culprit, message, code: sqlstate(error), problem }
+}
+
+fn sqlstate(error: &tokio_postgres::Error) -> String {
+    error.code().map_or_else(String::new, |code| code.code().to_owned())
 }
 
 /// The part at fault that the server points at: the fragment that holds the position, else the part that bears

@@ -5,7 +5,7 @@
 //! found. A failure that follows from what failed or was left out is no mistake: it needs it, stands below
 //! it, or complains about its name.
 
-use crate::error::{Error, Problem};
+use crate::error::{Error, Pos, Problem};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::address_of;
@@ -29,6 +29,8 @@ pub struct Failure {
     pub culprit: Option<Address>,
     /// The server's words.
     pub message: String,
+    /// Its SQLSTATE; empty if the connection failed.
+    pub code: String,
     pub problem: Problem,
 }
 
@@ -36,7 +38,8 @@ pub struct Failure {
 #[derive(Default)]
 pub struct Mistakes {
     left_out: BTreeSet<Address>,
-    problems: BTreeSet<Problem>,
+    /// By their place and SQLSTATE.
+    problems: BTreeMap<(Pos, String), BTreeSet<Problem>>,
     rounds: usize,
 }
 
@@ -97,44 +100,29 @@ impl Mistakes {
         if roots.is_empty() && self.is_empty() {
             roots = rest;
         }
-        for Failure { culprit, problem, .. } in roots {
+        for Failure { culprit, problem, code, .. } in roots {
             self.left_out.extend(culprit);
-            self.problems.insert(problem);
+            self.problems.entry((problem.pos.clone(), code)).or_default().insert(problem);
         }
         self.left_out.extend(also);
         self.rounds += 1;
         self.left_out.len() > known && self.rounds < ROUNDS
     }
 
-    /// All of them, with a few of those of one sort that a template brought to many tables.
+    /// All of them, with a few of those of one SQLSTATE that a template brought to many tables.
     pub fn into_error(self) -> Error {
-        let all: Vec<Problem> = self.problems.into_iter().collect();
         let mut told = Vec::new();
-        for at_one_place in all.chunk_by(|a, b| a.pos == b.pos) {
-            let mut sorts: BTreeMap<&str, Vec<&Problem>> = BTreeMap::new();
-            for problem in at_one_place {
-                sorts.entry(sqlstate(&problem.message)).or_default().push(problem);
-            }
-            for (sort, alike) in sorts {
-                let few = if alike.len() > MOST { FEW } else { alike.len() };
-                told.extend(alike[..few].iter().copied().cloned());
-                let others = alike.len() - few;
-                told.extend(alike.first().filter(|_| others > 0).map(|first| {
-                    let words = format!("{others} more that are declared at this place are refused too {sort}");
-                    Problem::new(&first.pos, words.trim_end())
-                }));
+        for ((pos, code), alike) in self.problems {
+            let few = if alike.len() > MOST { FEW } else { alike.len() };
+            let others = alike.len() - few;
+            told.extend(alike.into_iter().take(few));
+            if others > 0 {
+                let words = format!("{others} more that are declared at this place are refused too ({code})");
+                told.push(Problem::new(&pos, words));
             }
         }
         Error::Declaration(told)
     }
-}
-
-/// The SQLSTATE in a message, in its parentheses; empty if there is none.
-fn sqlstate(message: &str) -> &str {
-    let is_code =
-        |text: &str| text.len() == 7 && text[1..6].bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let mut opens = message.match_indices('(').filter_map(|(at, _)| message.get(at..at + 7));
-    opens.rfind(|text| text.ends_with(')') && is_code(text)).unwrap_or_default()
 }
 
 /// The name by which the server speaks of something.
