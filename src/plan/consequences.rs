@@ -7,7 +7,7 @@ use crate::model::{Address, Model, Node};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By the address of what changes: why other rows are let through than before, or found.
-pub fn widened(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Hazard, String)>> {
+pub fn consequences(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Hazard, String)>> {
     let mut found = BTreeMap::new();
     for node in fates.values().filter_map(|fate| is_given_away(fate, scope)) {
         if let Some(table) = secured(node, scope) {
@@ -77,18 +77,17 @@ fn users(model: &Model) -> HashMap<Address, Vec<&Node>> {
     users
 }
 
-/// The first thing that decides which rows are seen of what row security held back before, and rests on the node, be it
-/// through others that compute.
-fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
-    let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
-    let mut found: Option<&Address> = None;
+/// All that rests on a node, be it through others that compute and do not stop there.
+fn resting<'a>(
+    node: &'a Node,
+    users: &HashMap<Address, Vec<&'a Node>>,
+    stops: impl Fn(&Node) -> bool,
+) -> BTreeMap<&'a Address, &'a Node> {
+    let (mut found, mut next) = (BTreeMap::new(), vec![&node.address]);
     while let Some(address) = next.pop() {
-        for user in users.get(address).into_iter().flatten() {
-            let kind = kinds::kind_of(&user.address);
-            let table = user.address.parent();
-            if kind.decides_on_rows() && table.is_some_and(|table| is_secured(&table, scope.actual)) {
-                found = Some(found.map_or(&user.address, |found| found.min(&user.address)));
-            } else if kind.computes(user).is_some() && seen.insert(&user.address) {
+        for &user in users.get(address).into_iter().flatten().filter(|user| user.address != node.address) {
+            let is_new = found.insert(&user.address, user).is_none();
+            if is_new && kinds::kind_of(&user.address).computes(user).is_some() && !stops(user) {
                 next.push(&user.address);
             }
         }
@@ -96,24 +95,35 @@ fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: 
     found
 }
 
-/// Why what is stored somewhere is no longer what the node computes, be it through others that compute.
+/// The first thing that decides which rows are seen of what row security held back before, and rests on the node.
+fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: &Scope) -> Option<&'a Address> {
+    let decides = |user: &&Node| {
+        let table = user.address.parent();
+        kinds::kind_of(&user.address).decides_on_rows() && table.is_some_and(|table| is_secured(&table, scope.actual))
+    };
+    resting(node, users, |_| false).into_values().find(decides).map(|user| &user.address)
+}
+
+/// Why what is stored somewhere is no longer what the node computes.
 fn stored<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, fates: &Fates) -> Option<String> {
-    let (mut seen, mut next) = (BTreeSet::from([&node.address]), vec![&node.address]);
-    let mut found: BTreeMap<&Address, String> = BTreeMap::new();
-    while let Some(address) = next.pop() {
-        for user in users.get(address).into_iter().flatten() {
-            let kind = kinds::kind_of(&user.address);
-            // What is made anew holds the new results.
-            let stays = matches!(fates.get(&user.address), None | Some(Fate::Alter { .. } | Fate::Lift { .. }));
-            if let Some(words) = kind.stores_results(user).filter(|_| stays) {
-                found.insert(&user.address, words);
-            } else if kind.computes(user).is_some() && seen.insert(&user.address) {
-                next.push(&user.address);
-            }
-        }
+    let words = |node: &Node| kinds::kind_of(&node.address).stores_results(node);
+    // What it stores itself is computed again.
+    if words(node).is_some() {
+        return None;
     }
-    let ((first, words), others) = (found.iter().next()?, found.len() - 1);
-    let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    let stays = |address: &Address| match fates.get(address) {
+        None | Some(Fate::Lift { .. }) => true,
+        Some(fate @ Fate::Alter { .. }) => computes_otherwise(fate).is_none(),
+        Some(Fate::Create(_) | Fate::Drop(_) | Fate::Replace { .. } | Fate::Swap { .. }) => false,
+    };
+    let resting = resting(node, users, |user| words(user).is_some());
+    let mut stored =
+        resting.into_iter().filter(|(address, _)| stays(address)).filter_map(|(a, n)| Some((a, words(n)?)));
+    let (first, words) = stored.next()?;
+    let more = match stored.count() {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    };
     Some(format!("{first}{more} keeps what the former body computed: {words}"))
 }
 

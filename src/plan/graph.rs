@@ -13,8 +13,8 @@
 //! and completed later. Cost: linear in vertices and edges, plus a heap for the stable tie-break.
 //! Failure: a cycle that nothing can break is an error that names it.
 
+use super::consequences::consequences;
 use super::expand::{Fate, Fates};
-use super::widened::widened;
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Change, Hazard, Kind, Scope};
 use crate::model::{Address, Node};
@@ -61,11 +61,11 @@ struct Apart {
 /// Orders everything that the fates ask for.
 pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
     let mut apart = Apart::default();
-    let widened = widened(fates, scope);
+    let consequences = consequences(fates, scope);
     loop {
         let mut ops = operations(fates, scope, &apart);
         for op in ops.iter_mut().filter(|op| op.new.is_some()) {
-            if let (Some(reasons), Some(change)) = (widened.get(&op.address), op.changes.last_mut()) {
+            if let (Some(reasons), Some(change)) = (consequences.get(&op.address), op.changes.last_mut()) {
                 change.hazards.extend(reasons.iter().cloned());
             }
         }

@@ -5,6 +5,7 @@
 //! `held` says what is locked, `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
 
 mod batch;
+mod consequences;
 mod expand;
 mod file;
 mod fingerprint;
@@ -13,7 +14,6 @@ pub mod held;
 mod make;
 mod preflight;
 pub mod rename;
-mod widened;
 
 pub use batch::{build, steps, Built, Input};
 pub use file::{
