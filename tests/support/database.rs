@@ -11,7 +11,7 @@ use pgplumb::diff::diff;
 use pgplumb::drift::Drift;
 use pgplumb::engine::{self, Choices, Live};
 use pgplumb::model::{Address, Model, Node};
-use pgplumb::plan::{self, not_allowed, Plan};
+use pgplumb::plan::{self, not_allowed, Allowed, Plan};
 use pgplumb::rehearsal::{rehearse, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -131,7 +131,7 @@ impl Database<'_> {
         self.planned(declaration, None, false).await
     }
 
-    /// The same, and what was read around what differs is what is read as a whole.
+    /// The same, and what was read around what differs is what is read as a whole, and makes the same plan again.
     pub async fn compare_whole(&self, declaration: &Path) -> Result<Compared, String> {
         self.planned(declaration, None, true).await
     }
@@ -162,6 +162,13 @@ impl Database<'_> {
         }
         decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
         let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
+        if whole {
+            let again = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
+            let text = |draft: &plan::Draft| draft.seal(&[]).and_then(|plan| plan.write()).map_err(words);
+            if text(&again)? != text(&draft)? {
+                return Err(format!("the second plan is another:\n{}\nfirst:\n{}", text(&again)?, text(&draft)?));
+            }
+        }
         session.release().await.map_err(words)?;
         let mut corrections = Vec::new();
         if let Some(spoil) = rehearsed {
@@ -195,9 +202,13 @@ impl Database<'_> {
     }
 }
 
-/// The plan with leave for all that needs it.
+/// The plan with leave for all that needs it, said as on the command line.
 pub fn allowed(mut plan: Plan) -> Plan {
-    plan.allowed = plan.not_allowed();
+    let known = plan.not_allowed();
+    let words = known.iter().map(|a| format!("{}:{}", a.hazard.word(), a.address));
+    let said: BTreeSet<Allowed> = words.flat_map(|text| Allowed::parse(&text, &known).expect("a hazard")).collect();
+    plan.allowed = said.into_iter().collect();
+    assert_eq!(plan.allowed, known);
     plan.seal().expect("a plan can be sealed");
     plan
 }
