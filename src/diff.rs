@@ -1,7 +1,7 @@
 //! Differences: a merge-join of two models. Knows no kind.
 
 use crate::kinds::{self, facet};
-use crate::model::{Model, Node};
+use crate::model::{Model, Node, Spec};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -141,6 +141,53 @@ pub fn same(live: &Value, desired: &Value, prints: &[(String, String)]) -> bool 
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b, prints)))
         }
         (a, b) => a == b,
+    }
+}
+
+/// What differs, with each live text that means the same as the desired one in its words: what is done about the rest
+/// shall not be done about that too. None where there is no such text.
+pub fn reworded(actual: &Model, deltas: &[Delta]) -> Option<Model> {
+    let mut reworded: Vec<Node> = Vec::new();
+    for delta in deltas.iter().filter(|delta| delta.spec) {
+        let (Some(old), Some(new)) = (delta.old, delta.new) else { continue };
+        // On the way back it is the live one that knows what else it is called.
+        let here = old.prints.iter().map(|(print, last)| (last.clone(), print.clone()));
+        let pairs: Vec<(String, String)> = new.prints.iter().cloned().chain(here).collect();
+        let (Ok(mut a), Ok(b)) = (old.spec.read::<Value>(), new.spec.read::<Value>()) else { continue };
+        if !pairs.is_empty() && reword(&mut a, &b, &pairs) {
+            reworded.push(Node { spec: Spec::of(&a), ..old.clone() });
+        }
+    }
+    let mut rest = reworded.into_iter().peekable();
+    rest.peek()?;
+    let mut nodes = actual.nodes().to_vec();
+    // Both are sorted by address.
+    for node in &mut nodes {
+        if let Some(new) = rest.next_if(|new| new.address == node.address) {
+            *node = new;
+        }
+    }
+    Some(Model::new(nodes))
+}
+
+/// Whether anything was put in other words.
+fn reword(live: &mut Value, desired: &Value, prints: &[(String, String)]) -> bool {
+    match (live, desired) {
+        (Value::String(a), Value::String(b)) => {
+            let means_the_same = a != b && prints.iter().any(|(print, last)| print == a && last == b);
+            if means_the_same {
+                b.clone_into(a);
+            }
+            means_the_same
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter_mut().zip(b).fold(false, |any, (a, b)| reword(a, b, prints) || any)
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let pairs = a.iter_mut().filter_map(|(key, a)| Some((a, b.get(key)?)));
+            pairs.fold(false, |any, (a, b)| reword(a, b, prints) || any)
+        }
+        _ => false,
     }
 }
 

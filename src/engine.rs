@@ -78,7 +78,7 @@ pub async fn both(choices: &Choices<'_>, session: &Arc<Session>, deep: bool) -> 
             (desired, ahead.finish().await)
         }
     };
-    let LockedSettings { schemas, ignore, tenancy: _, stubs: _ } = &desired.settings;
+    let LockedSettings { schemas, ignore, .. } = &desired.settings;
     let loaded = if owned.schemas == *schemas && owned.ignore == *ignore {
         Some(loaded?)
     } else {

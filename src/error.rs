@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// Where in a declaration something was written: a file with line and column, both from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +151,7 @@ impl From<tokio_postgres::Error> for Error {
                 }
                 // Nothing is ever dropped with what depends on it, so nobody is told to.
                 let hint = db.hint().filter(|hint| !hint.contains("CASCADE"));
+                let hint = if lacks_path(db) { Some(LACKS_PATH) } else { hint };
                 Self::Failed { message, hint: hint.map(str::to_owned) }
             }
             None => {
@@ -162,6 +164,21 @@ impl From<tokio_postgres::Error> for Error {
             }
         }
     }
+}
+
+const LACKS_PATH: &str =
+    "a function that is run on rows finds what it names without a schema where `search_path` at the \
+                          top of the declaration says, or `set: { search_path: ... }` of the function";
+
+/// Whether a function that was being run named something that was not found, without a schema.
+fn lacks_path(error: &DbError) -> bool {
+    let codes = [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_OBJECT];
+    let runs = |place: &str| {
+        let sql = place.starts_with("SQL function") && [" statement ", " during "].iter().any(|w| place.contains(w));
+        sql || place.starts_with("PL/pgSQL function")
+    };
+    let name = error.message().trim_end_matches(" does not exist");
+    codes.contains(error.code()) && error.where_().is_some_and(|place| place.lines().any(runs)) && !name.contains('.')
 }
 
 #[cfg(test)]

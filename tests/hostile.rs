@@ -804,6 +804,7 @@ async fn run_and_undo(stage: &Stage, drafts: Vec<pgplumb::kinds::Draft>) -> Resu
         unmanaged: &unmanaged,
         surroundings: &surroundings,
         major: session.major,
+        search_path: &pgplumb::plan::SearchPath::default(),
     };
     let Ok(steps) = pgplumb::plan::steps(&input) else { return Ok(false) };
     let client = &session.client;

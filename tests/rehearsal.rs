@@ -257,6 +257,27 @@ tables: { t: { columns: { id: int primary key default f(), a: int } } }
     assert!(ran.ok().out.contains("Rehearsed on PostgreSQL"), "{ran}");
 }
 
+/// What others must not run as a superuser is created before there is anything of theirs.
+#[test]
+fn extensions_that_only_a_superuser_may_create_are_there_beforehand() {
+    let stage = Stage::with(
+        "create schema app; create function app.f() returns int language sql as 'select 1';",
+        "
+schemas: [app, geo]
+extensions: { vector: { schema: geo } }
+functions: { app.f(): { returns: int, language: sql, body: select 1 } }
+tables: { app.t: { columns: { id: int primary key, at: geo.vector(3) }, indexes: { t_at: { using: ivfflat, keys: at geo.vector_l2_ops, with: { lists: 1 } } } } }
+",
+    );
+    let (plan, ran) = stage.plan(&["--scratch", "local", "--rehearse"]);
+    let note = "a superuser created extension vector beforehand";
+    assert!(ran.ok().out.contains("Rehearsed on PostgreSQL") && ran.out.contains(note), "{ran}");
+    let text = std::fs::read_to_string(&plan).expect("a plan");
+    for sql in ["CREATE SCHEMA geo", "CREATE EXTENSION IF NOT EXISTS vector", "DROP EXTENSION vector"] {
+        assert!(text.contains(sql), "{sql}: {text}");
+    }
+}
+
 #[test]
 fn whoever_leaves_it_out_is_told() {
     let stage = Stage::with(

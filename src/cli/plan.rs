@@ -5,7 +5,7 @@ use super::Outcome;
 use crate::catalog::Session;
 use crate::engine::{Choices, Desired, Live};
 use crate::error::{Error, Result};
-use crate::plan::Draft;
+use crate::plan::{Draft, SearchPath};
 use crate::rehearsal::{self, Subject};
 use crate::{apply, compile::lock, decide, engine, plan, report};
 use std::path::PathBuf;
@@ -107,13 +107,14 @@ async fn prepare(
     live: &Live,
 ) -> Result<Draft> {
     let wanted = engine::wanted(desired);
+    let search_path = SearchPath::of(&desired.settings.search_path);
     // To start a server takes as long as to find the plan that is tried there.
     if !args.no_rehearsal && !desired.is_live(live) {
         choices.scratch.warm(session.major);
     }
     let decided = decide::plan(choices, session, desired, live).await;
     let drafted = match decided {
-        Ok(()) => plan::draft(session, live, &desired.model, &wanted).await,
+        Ok(()) => plan::draft(session, live, &desired.model, &wanted, &search_path).await,
         Err(error) => Err(error),
     };
     wrote_lock(desired, choices);

@@ -8,7 +8,7 @@ use crate::declare::{Declaration, Settings};
 use crate::error::{Error, Result};
 use crate::kinds::{self, Draft};
 use crate::model::{Address, Hints, Model, Node, Spec};
-use crate::plan::{self, Input};
+use crate::plan::{self, Input, SearchPath};
 use crate::sql::{literal, Ident};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -29,6 +29,7 @@ pub(super) fn operations(model: &Model, major: u32) -> Result<Vec<plan::Step>> {
         unmanaged: &Unmanaged::default(),
         surroundings: &Surroundings::default(),
         major,
+        search_path: &SearchPath::default(),
     };
     plan::steps(&input)
 }

@@ -9,7 +9,7 @@
 
 use super::build::{self, Work};
 use super::closure::{closure, Lookup};
-use super::increment::Mix;
+use super::increment::{Bodies, Mix};
 use super::scratch::{Built, Room, Scratch};
 use crate::catalog::Wanted;
 use crate::declare::Declaration;
@@ -37,7 +37,7 @@ pub struct Half<'a> {
 
 /// The halves of a part; None where it hangs together too much.
 pub fn halves(part: &Model) -> Option<[Half<'_>; 2]> {
-    let mix = Mix::of(part);
+    let mix = Mix::of(part, Bodies::Checked);
     let mut sizes = [0, 0];
     let mut own = [FxHashSet::default(), FxHashSet::default()];
     for Group { nodes, things } in groups(part, &mix) {

@@ -127,7 +127,8 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     kept.sort_by(|a, b| a.node.address.cmp(&b.node.address));
     let written =
         Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
-    let mix = Mix { names: names(&written, &kept), written: &written, kept: &kept };
+    let bodies = Bodies::Checked;
+    let mix = Mix { names: names(&written, &kept, bodies), bodies, written: &written, kept: &kept };
     // No draft tells what of an extension it uses.
     let extensions =
         kept.iter().map(|l| &l.node.address).filter(|a| a.kind() == "extension" && !written.nodes().is_empty());
@@ -214,9 +215,9 @@ fn words(body: &str) -> FxHashSet<String> {
 }
 
 /// Things by the name that a body may call them.
-fn names(written: &Model, kept: &[Locked]) -> FxHashMap<String, Vec<Address>> {
+fn names(written: &Model, kept: &[Locked], bodies: Bodies) -> FxHashMap<String, Vec<Address>> {
     let mut names: FxHashMap<String, Vec<Address>> = FxHashMap::default();
-    let has_bodies = written.nodes().iter().any(|n| kinds::kind_of(&n.address).untracked(n).is_some());
+    let has_bodies = written.nodes().iter().any(|n| bodies.of(n).is_some());
     if has_bodies {
         let all = written.nodes().iter().map(|n| &n.address).chain(kept.iter().map(|l| &l.node.address));
         for address in all {
@@ -234,12 +235,32 @@ pub struct Mix<'a> {
     /// Sorted by address.
     kept: &'a [Locked],
     names: FxHashMap<String, Vec<Address>>,
+    bodies: Bodies,
+}
+
+/// Which bodies need what they name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// Those that PostgreSQL checks when they are created.
+    Checked,
+    /// All that may be run.
+    Run,
+}
+
+impl Bodies {
+    fn of(self, node: &Node) -> Option<String> {
+        let kind = kinds::kind_of(&node.address);
+        match self {
+            Self::Checked => kind.untracked(node),
+            Self::Run => kind.code(node),
+        }
+    }
 }
 
 impl<'a> Mix<'a> {
     /// A model that stands by itself.
-    pub fn of(model: &'a Model) -> Self {
-        Self { names: names(model, &[]), written: model, kept: &[] }
+    pub fn of(model: &'a Model, bodies: Bodies) -> Self {
+        Self { names: names(model, &[], bodies), bodies, written: model, kept: &[] }
     }
 }
 
@@ -261,7 +282,7 @@ impl Lookup for Mix<'_> {
 
     fn needs(&self, node: &Node) -> Vec<Address> {
         let mut needs = node.needs.clone();
-        if let Some(body) = kinds::kind_of(&node.address).untracked(node).filter(|_| !self.names.is_empty()) {
+        if let Some(body) = self.bodies.of(node).filter(|_| !self.names.is_empty()) {
             needs.extend(words(&body).iter().filter_map(|word| self.names.get(word)).flatten().cloned());
         }
         needs

@@ -59,6 +59,8 @@ pub struct LockedSettings {
     pub schemas: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub search_path: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<Tenancy>,
     /// What it refers to and does not own, as it was found on a target.

@@ -22,7 +22,7 @@ pub mod server;
 pub mod settle;
 pub mod surroundings;
 
-pub use increment::{Increment, Mix};
+pub use increment::{Bodies, Increment, Mix};
 pub use refresh::{read, sources, Reading};
 pub use scratch::{abandon, extension, Built, Place, Room, Scratch};
 

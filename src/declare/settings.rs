@@ -15,6 +15,8 @@ pub struct Settings {
     pub schemas: Vec<String>,
     /// Patterns of what is left alone.
     pub ignore: Vec<String>,
+    /// The schemas in which what the declaration runs on rows finds what it names without one.
+    pub search_path: Vec<String>,
     /// The owner of everything that names none.
     pub owner: Option<String>,
     pub tenancy: Option<Tenancy>,
@@ -56,6 +58,11 @@ pub static KEYS: &[Key] = &[
         doc: "Patterns such as public.alembic_version or public.tmp_*.",
     },
     Key {
+        name: "search_path",
+        form: Form::Names,
+        doc: "The schemas in which triggers and functions find what they name without one, when a plan runs them on rows.",
+    },
+    Key {
         name: "tenancy",
         form: Form::Record(&[
             Key { name: "root", form: Form::Text, doc: "The table with one row per tenant." },
@@ -74,8 +81,15 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 impl Settings {
     /// Collects the settings from all files. Lists add up; anything else is said once.
     pub fn read(trees: &[Yaml], problems: &mut Vec<Problem>) -> Self {
-        let mut settings =
-            Self { postgres: OLDEST, schemas: Vec::new(), ignore: Vec::new(), owner: None, tenancy: None, pos: None };
+        let mut settings = Self {
+            postgres: OLDEST,
+            schemas: Vec::new(),
+            ignore: Vec::new(),
+            search_path: Vec::new(),
+            owner: None,
+            tenancy: None,
+            pos: None,
+        };
         let mut versioned = false;
         let mut said: Vec<(String, Pos)> = Vec::new();
         for (key, value) in trees.iter().flat_map(Yaml::entries) {
@@ -106,6 +120,7 @@ impl Settings {
                     settings.schemas.extend(value.names());
                 }
                 "ignore" => settings.ignore.extend(value.names()),
+                "search_path" => settings.search_path = value.names(),
                 _ => settings.tenancy = tenancy(value, problems),
             }
         }

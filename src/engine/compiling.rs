@@ -55,6 +55,7 @@ pub(super) async fn renew(
     let settings = LockedSettings {
         schemas: declared.schemas.clone(),
         ignore: declared.ignore.clone(),
+        search_path: declared.search_path.clone(),
         tenancy: declared.tenancy.clone(),
         stubs,
     };

@@ -108,6 +108,17 @@ impl Lock {
     }
 }
 
+/// What a statement does with rows that are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRows {
+    #[default]
+    Nothing,
+    /// It runs what is declared on them: checks, conversions.
+    Runs,
+    /// It reads or writes values itself, which fires triggers.
+    Values,
+}
+
 /// One statement with what it does to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -117,8 +128,7 @@ pub struct Change {
     pub on: Vec<Address>,
     /// Hazards with a reason in words.
     pub hazards: Vec<(Hazard, String)>,
-    /// Whether it reads or writes rows: it then runs with `row_security = off`.
-    pub data: bool,
+    pub on_rows: OnRows,
     /// Must be committed before anything that uses its result (a new enum value).
     pub commit_after: bool,
     /// Comes in a transaction of its own at the end: a scan that must not prolong the locks before it.
@@ -135,7 +145,7 @@ impl Change {
             lock,
             on: on.to_vec(),
             hazards: Vec::new(),
-            data: false,
+            on_rows: OnRows::Nothing,
             commit_after: false,
             deferred: false,
             one_way: None,
@@ -167,9 +177,15 @@ impl Change {
         self
     }
 
-    /// Marks a statement that reads or writes rows.
+    /// Marks a statement that reads or writes the values of rows.
     pub fn data(mut self) -> Self {
-        self.data = true;
+        self.on_rows = OnRows::Values;
+        self
+    }
+
+    /// Marks a statement that runs what is declared on rows.
+    pub fn runs(mut self) -> Self {
+        self.on_rows = OnRows::Runs;
         self
     }
 }

@@ -14,6 +14,14 @@ pub struct ExtensionSpec {
     pub schema: String,
 }
 
+/// Those whose default version does not say that it is trusted.
+const WITHHELD: &str = "\
+select e.name::text
+from pg_available_extensions e
+join pg_available_extension_versions v on v.name = e.name and v.version = e.default_version
+where e.name = any ($1) and v.superuser and not v.trusted
+order by e.name";
+
 const DEFAULT_SCHEMA: &str = "public";
 
 static FORM: Form = Form::Record(&[
@@ -93,6 +101,10 @@ impl Kind for Extension {
         }
         let sql = format!("ALTER {} SET SCHEMA {}", self.phrase(new), Ident(&schema));
         Alter::InPlace(vec![Change::new(sql, Lock::None, &[])])
+    }
+
+    fn withheld(&self) -> Option<&'static str> {
+        Some(WITHHELD)
     }
 
     fn rebind(&self, _node: &Node, _below: &Address, _cause: Cause, _scope: &Scope) -> Rebind {

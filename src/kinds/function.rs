@@ -89,6 +89,10 @@ impl Kind for Function {
         routine::untracked(node)
     }
 
+    fn code(&self, node: &Node) -> Option<String> {
+        routine::code(node)
+    }
+
     fn slots(&self, node: &Node) -> Vec<(String, String)> {
         routine::slots(node)
     }

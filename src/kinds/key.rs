@@ -199,7 +199,7 @@ pub fn add_with_index(node: &Node, definition: &str, scope: &Scope) -> Vec<Chang
 /// ALTER TABLE ... VALIDATE CONSTRAINT: reads the table while others go on using it.
 pub fn validate(node: &Node) -> Change {
     let sql = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", relation(&node.address), Ident(node.address.name()));
-    Change::new(sql, Lock::ShareUpdateExclusive, &table_of(&node.address))
+    Change::new(sql, Lock::ShareUpdateExclusive, &table_of(&node.address)).runs()
 }
 
 /// ALTER TABLE ... DROP CONSTRAINT.

@@ -41,7 +41,7 @@ pub mod unique;
 mod view;
 mod view_column;
 
-pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
+pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, OnRows, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use entry::{Asides, Known, KnownColumn, OperatorClass, Row, Texts};
 pub use form::{Form, Key};
@@ -401,6 +401,18 @@ pub trait Kind: Sync {
 
     /// SQL in it whose references PostgreSQL does not track, though it checks them: the body of an SQL function.
     fn untracked(&self, node: &Node) -> Option<String> {
+        let _ = node;
+        None
+    }
+
+    /// A query for the names, of those in its parameter, that PostgreSQL lets only a superuser create; None where ownership
+    /// and privileges decide.
+    fn withheld(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Code in it, in a form that PostgreSQL keeps as text: what that names is looked for when it runs.
+    fn code(&self, node: &Node) -> Option<String> {
         let _ = node;
         None
     }

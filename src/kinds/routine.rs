@@ -203,6 +203,12 @@ pub fn untracked(node: &Node) -> Option<String> {
     node.spec.read::<RoutineSpec>().ok().filter(|spec| spec.language == "sql").and_then(|spec| spec.body)
 }
 
+/// The body of a routine whose language says in SQL what it works on.
+pub fn code(node: &Node) -> Option<String> {
+    let speaks_sql = |spec: &RoutineSpec| ["sql", "plpgsql"].contains(&spec.language.as_str());
+    node.spec.read::<RoutineSpec>().ok().filter(speaks_sql).and_then(|spec| spec.body)
+}
+
 /// Functions and procedures share one name space.
 pub fn slots(node: &Node) -> Vec<(String, String)> {
     vec![("function".into(), format!("{}.{}", Ident(node.address.schema()), node.address.name()))]

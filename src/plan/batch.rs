@@ -6,10 +6,11 @@ use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
 use super::rename::{again, moved, renames, under_old_names, Rename};
+use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
-use crate::diff::{diff, Delta};
+use crate::diff::{diff, reworded, Delta};
 use crate::error::Result;
-use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
+use crate::kinds::{self, facet, Change, Hazard, Lock, OnRows, Scope};
 use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,13 +22,15 @@ pub struct Input<'a> {
     pub unmanaged: &'a Unmanaged,
     pub surroundings: &'a Surroundings,
     pub major: u32,
+    /// The search path under which statements run what is declared on rows.
+    pub search_path: &'a SearchPath,
 }
 
 impl<'a> Input<'a> {
     /// From what was read of a server of this major.
-    pub fn of(live: &'a Live, desired: &'a Model, major: u32) -> Self {
+    pub fn of(live: &'a Live, desired: &'a Model, major: u32, search_path: &'a SearchPath) -> Self {
         let Live { model, unmanaged, surroundings, .. } = live;
-        Self { actual: model, desired, unmanaged, surroundings, major }
+        Self { actual: model, desired, unmanaged, surroundings, major, search_path }
     }
 }
 
@@ -58,13 +61,8 @@ pub fn build(input: &Input, deltas: &[Delta]) -> Result<Built> {
         let surroundings = under_new_names(input.surroundings, &so_far);
         // It hangs on what was there before, and so stands in the way back as it does in the way there.
         let unmanaged = hanging_on_new_names(input.unmanaged, &so_far);
-        let back = Input {
-            actual: &after,
-            desired: &before,
-            unmanaged: &unmanaged,
-            surroundings: &surroundings,
-            major: input.major,
-        };
+        let back =
+            Input { actual: &after, desired: &before, unmanaged: &unmanaged, surroundings: &surroundings, ..*input };
         match way_back(&back, &batch.renames, &earlier) {
             Ok(undo) => batch.batch.undo = undo,
             Err(error) => batch.batch.no_undo = Some(error.line()),
@@ -138,6 +136,13 @@ pub fn steps(input: &Input) -> Result<Vec<Step>> {
     Ok(forward(input, &deltas, States::Dropped)?.batches.into_iter().flat_map(|cut| cut.batch.steps).collect())
 }
 
+/// What steps are made with.
+struct Known<'a> {
+    /// Estimated rows of live relations.
+    sizes: &'a dyn Fn(&Address) -> u64,
+    search_path: &'a SearchPath,
+}
+
 #[derive(Default)]
 struct Cut {
     batch: Batch,
@@ -155,23 +160,23 @@ impl Cut {
         address: &Address,
         changes: &[Change],
         live: &dyn Fn(&Address) -> bool,
-        sizes: &dyn Fn(&Address) -> u64,
+        known: &Known<'_>,
     ) {
         let mut locks = Locks::new();
         for change in changes {
             held::add(&mut locks, change.on.iter().filter(|a| live(a)).map(|a| (a.clone(), change.lock)));
         }
-        let mut step = step(verb, address, changes, sizes);
-        step.holds(&locks, sizes);
+        let mut step = step(verb, address, changes, known);
+        step.holds(&locks, known.sizes);
         self.batch.steps.push(step);
         held::add(&mut self.locks, locks);
     }
 
     /// Adds renames; PostgreSQL carries some along.
-    fn rename(&mut self, renames: &[Rename], sizes: &dyn Fn(&Address) -> u64) {
+    fn rename(&mut self, renames: &[Rename], known: &Known<'_>) {
         for Rename { from, to, up } in renames {
             if let Some(up) = up {
-                self.push("rename", to, std::slice::from_ref(up), &|_| true, sizes);
+                self.push("rename", to, std::slice::from_ref(up), &|_| true, known);
             }
             self.renames.push((to.clone(), from.clone()));
         }
@@ -225,6 +230,11 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
 }
 
 fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta], keep: States) -> Result<Forward> {
+    let reworded = reworded(renamed, deltas);
+    let (renamed, deltas) = match &reworded {
+        Some(model) => (model, &*diff(model, input.desired)),
+        None => (renamed, deltas),
+    };
     let surroundings = input.surroundings;
     let sizes = |address: &Address| {
         let live = renames.iter().rev().fold(address.clone(), |at, rename| at.moved(&rename.to, &rename.from));
@@ -239,6 +249,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
         held_by_policies: surroundings.held_by_policies,
         default_grants: &default_grants,
     };
+    let known = Known { sizes: &sizes, search_path: input.search_path };
     let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
     let unmanaged = hanging_on_new_names(input.unmanaged, &named);
     let fates = fates(&scope, &unmanaged, deltas)?;
@@ -257,29 +268,29 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
     let renamed_too = |op: &&Op| renames.iter().any(|r| op.address.is_within(&r.to));
     let alone = !first.is_empty() && !first.iter().any(renamed_too);
     if !alone {
-        cut.rename(&renames, &sizes);
+        cut.rename(&renames, &known);
     }
     if !first.is_empty() {
         let found = if alone { input.actual } else { renamed };
         for op in first {
-            cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &sizes);
+            cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &known);
             state.apply(op, found, input.desired);
         }
         states.extend((keep == States::Kept).then(|| state.model(found)));
         cuts.push(std::mem::take(&mut cut));
     }
     if alone {
-        cut.rename(&renames, &sizes);
+        cut.rename(&renames, &known);
     }
     let mut validations = Cut::default();
     for op in rest {
         let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
         let live = |address: &Address| renamed.get(address).is_some() && !state.gone.contains(address);
         if !now.is_empty() {
-            cut.push(verb(op), &op.address, &now, &live, &sizes);
+            cut.push(verb(op), &op.address, &now, &live, &known);
         }
         if !later.is_empty() {
-            validations.push("validate", &op.address, &later, &live, &sizes);
+            validations.push("validate", &op.address, &later, &live, &known);
         }
         state.apply(op, renamed, input.desired);
     }
@@ -365,10 +376,10 @@ fn verb(op: &Op) -> &'static str {
     }
 }
 
-fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Address) -> u64) -> Step {
+fn step(verb: &str, address: &Address, changes: &[Change], known: &Known<'_>) -> Step {
     let mut hazards: Vec<HazardNote> = Vec::new();
     for (hazard, why) in changes.iter().flat_map(|c| &c.hazards) {
-        let rows = changes.iter().flat_map(|c| &c.on).map(sizes).max().unwrap_or(0);
+        let rows = changes.iter().flat_map(|c| &c.on).map(known.sizes).max().unwrap_or(0);
         let note = HazardNote { hazard: *hazard, why: why.clone(), needs_leave: hazard.needs_leave(rows) };
         if !hazards.contains(&note) {
             hazards.push(note);
@@ -376,16 +387,24 @@ fn step(verb: &str, address: &Address, changes: &[Change], sizes: &dyn Fn(&Addre
     }
     let lost = hazards.iter().find(|n| n.hazard == Hazard::DataLoss).map(|n| n.why.clone());
     let lost = lost.or_else(|| changes.iter().find_map(|c| c.one_way).map(str::to_owned));
+    let (mut sql, mut data) = (Vec::new(), Vec::new());
+    for change in changes {
+        let path = known.search_path.around().filter(|_| change.on_rows != OnRows::Nothing);
+        sql.extend(path.iter().map(|(set, _)| set.clone()));
+        data.extend((change.on_rows == OnRows::Values).then_some(sql.len()));
+        sql.push(change.sql.clone());
+        sql.extend(path.map(|(_, reset)| reset));
+    }
     Step {
         verb: verb.to_owned(),
         address: address.to_string(),
         at: address.path(),
-        sql: changes.iter().map(|c| c.sql.clone()).collect(),
+        sql,
         lock: Lock::None,
         on: Vec::new(),
         blocks: String::new(),
         hazards,
         irreversible: lost,
-        data: changes.iter().enumerate().filter(|(_, c)| c.data).map(|(at, _)| at).collect(),
+        data,
     }
 }

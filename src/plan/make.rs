@@ -3,7 +3,8 @@
 use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Held, Plan, PlanTarget, ReadScope, FORMAT};
 use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
-use super::preflight::{ask, privileges, questions};
+use super::preflight::{ask, privileges, questions, withheld};
+use super::search_path::SearchPath;
 use crate::catalog::{Live, Session, Sizes, Wanted};
 use crate::diff::{diff, Delta};
 use crate::error::Result;
@@ -24,6 +25,7 @@ pub struct Draft {
     pub renames: Vec<(Address, Address)>,
     /// Of what it is about.
     pub sizes: Sizes,
+    pub search_path: SearchPath,
 }
 
 impl Draft {
@@ -46,7 +48,13 @@ impl Draft {
 
 /// The plan from what is live to what is desired. The session's transaction is open, so that the data is
 /// asked in the snapshot that was compared.
-pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wanted) -> Result<Draft> {
+pub async fn draft(
+    session: &Session,
+    live: &Live,
+    desired: &Model,
+    wanted: &Wanted,
+    search_path: &SearchPath,
+) -> Result<Draft> {
     let desired = readable(desired, &live.unchecked);
     let mut surroundings = live.surroundings.clone();
     // Most of what will be asked for is known by what differs.
@@ -56,13 +64,13 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
     }
     surroundings.sizes.ask(session).await?;
     let (built, questions) = loop {
-        let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major) };
+        let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major, search_path) };
         let made = (build(&input, &deltas)?, questions(&input, &deltas));
         if !surroundings.sizes.ask(session).await? {
             break made;
         }
     };
-    let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major) };
+    let input = Input { surroundings: &surroundings, ..Input::of(live, &desired, session.major, search_path) };
     let Built { batches, touched, after, changed, renames } = built;
     let mut plan = Plan {
         pgplumb_plan: FORMAT,
@@ -91,15 +99,16 @@ pub async fn draft(session: &Session, live: &Live, desired: &Model, wanted: &Wan
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
         held: held(&input, &touched, &after, &renames),
     };
-    let (found, not_checked) = ask(session, &questions).await?;
+    let (found, not_checked) = ask(session, &questions, search_path).await?;
     settle_data_hazards(&mut plan, &found);
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);
     plan.not_checked.extend(not_checked);
+    plan.not_checked.extend(withheld(session, &touched, &input).await?);
     plan.not_checked.extend(given(&input, &touched, &renames));
     plan.summary = summary(&plan);
     let sizes = surroundings.sizes;
-    Ok(Draft { plan, after, touched, renames, sizes })
+    Ok(Draft { plan, after, touched, renames, sizes, search_path: search_path.clone() })
 }
 
 /// Who owns and may use what the plan leaves behind, where that is declared and was otherwise.

@@ -2,7 +2,7 @@
 //!
 //! `rename` finds declared renames, `expand` decides the fate of each address and of its live dependents,
 //! `graph` orders the operations, `batch` cuts the order into transactions and writes the way back,
-//! `held` says what is locked, `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
+//! `held` says what is locked, `search_path` where bodies find names, `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
 
 mod batch;
 mod consequences;
@@ -14,6 +14,7 @@ pub mod held;
 mod make;
 mod preflight;
 pub mod rename;
+mod search_path;
 
 pub use batch::{build, steps, Built, Input};
 pub use file::{
@@ -22,3 +23,4 @@ pub use file::{
 };
 pub use fingerprint::{fingerprint, spec_fingerprint, Fingerprints};
 pub use make::{draft, Draft};
+pub use search_path::SearchPath;

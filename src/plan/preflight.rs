@@ -1,20 +1,31 @@
 //! Preflight: what the data and the role's privileges say against a plan, asked before anybody reviews it.
 
 use super::batch::Input;
-use super::rename::{renames, Rename};
+use super::rename::{renames, under_old_names, Rename};
+use super::search_path::SearchPath;
 use super::Finding;
 use crate::catalog::Session;
-use crate::diff::{diff, Delta};
+use crate::diff::{diff, reworded, Delta};
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::{Address, Model};
 use crate::sql::{qualified, references, Fragment, Ident, Shape, Space};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 /// The questions that the kinds have about what a plan creates and alters. `deltas` is how the models differ.
 pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
-    let (done, renamed) = renames(input.actual, input.desired, input.major);
+    let (done, mut renamed) = renames(input.actual, input.desired, input.major);
     let shadows = shadows(&done, input.actual);
+    let desired = match done.is_empty() {
+        true => Cow::Borrowed(input.desired),
+        false => Cow::Owned(under_old_names(input.desired)),
+    };
+    let mut under_new_names = (!done.is_empty()).then(|| diff(&renamed, &desired));
+    if let Some(model) = reworded(&renamed, under_new_names.as_deref().unwrap_or(deltas)) {
+        renamed = Cow::Owned(model);
+        under_new_names = Some(diff(&renamed, &desired));
+    }
     let sizes = |address: &Address| input.surroundings.sizes.of(address);
     let default_grants = |class: char, schema: &str| input.surroundings.grants(class, schema);
     let scope = Scope {
@@ -26,7 +37,6 @@ pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
         default_grants: &default_grants,
     };
     let mut questions = Vec::new();
-    let under_new_names = (!done.is_empty()).then(|| diff(&renamed, input.desired));
     for delta in under_new_names.as_deref().unwrap_or(deltas) {
         let Some(new) = delta.new.filter(|_| delta.spec) else { continue };
         // What is created together with its table has no rows to ask about.
@@ -109,7 +119,11 @@ fn under_live_names(sql: &str, shadows: &[Shadow]) -> String {
 
 /// Asks the questions in the open transaction. What cannot be asked is returned in words, and so is what should
 /// not be: nobody has reviewed what the declaration calls, so only what cannot act is called.
-pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result<(Vec<Finding>, Vec<String>)> {
+pub async fn ask(
+    session: &Session,
+    questions: &[(Address, Question)],
+    search_path: &SearchPath,
+) -> Result<(Vec<Finding>, Vec<String>)> {
     let mut findings = Vec::new();
     let mut not_checked = Vec::new();
     let called: Vec<Vec<(String, String)>> = questions.iter().map(|(_, question)| called(question)).collect();
@@ -127,6 +141,9 @@ pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result
             continue;
         }
         session.client.batch_execute("SAVEPOINT pgplumb_question").await?;
+        if let Some((set, _)) = search_path.around() {
+            session.client.batch_execute(&set).await?;
+        }
         match session.client.query_one(&question.sql, &[]).await {
             Ok(row) => {
                 let count: i64 = row.try_get(0)?;
@@ -244,6 +261,23 @@ pub async fn privileges(session: &Session, touched: &BTreeSet<Address>, input: &
         }
     }
     Ok(findings)
+}
+
+/// What is created and PostgreSQL lets only a superuser create. Providers of servers let other roles too, and no catalog
+/// says so.
+pub async fn withheld(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<String>> {
+    let new = touched.iter().filter(|a| input.actual.get(a).is_none() && input.desired.get(a).is_some());
+    let mut words = Vec::new();
+    for address in new.filter(|_| !session.superuser) {
+        let Some(sql) = kinds::kind_of(address).withheld() else { continue };
+        if session.client.query_opt(sql, &[&[address.name()].as_slice()]).await?.is_some() {
+            words.push(format!(
+                "{address}: whether role {} may create it (PostgreSQL lets superusers, some providers others too)",
+                session.role
+            ));
+        }
+    }
+    Ok(words)
 }
 
 /// New owners that the role may not hand things over to, or that may not have them where they are (manual, ALTER TABLE,

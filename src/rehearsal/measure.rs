@@ -1,6 +1,7 @@
 //! What each step locks and writes anew, measured: each runs in a transaction of its own, because a lock that an
 //! earlier step holds already would hide that the next one takes it.
 
+use super::stage::Stage;
 use super::trial::{statement, Known, Refusal, PATIENCE};
 use super::Tried;
 use crate::catalog::Session;
@@ -71,13 +72,13 @@ struct Place {
 }
 
 /// Runs a plan and its way back step by step.
-pub async fn steps(session: &Session, known: &Known<'_>) -> Tried<Measured> {
+pub async fn steps(stage: &Stage, known: &Known<'_>) -> Tried<Measured> {
     let batches = &known.draft.plan.batches;
     let size = |address: &Address| known.size(address);
-    let mut followed = Followed::new(session, known, &size).await?;
+    let mut followed = Followed::new(stage, known, &size).await?;
     let mut measured = Measured { there: Vec::new(), back: batches.iter().map(|_| Vec::new()).collect() };
     for batch in batches {
-        let effect = run(session, batch, &mut followed, known).await?;
+        let effect = run(stage, batch, &mut followed, known).await?;
         measured.there.push(effect.map_err(|refusal| refusal.judged(known, 1))?);
     }
     'back: for (batch, effects) in batches.iter().zip(&mut measured.back).rev() {
@@ -85,8 +86,8 @@ pub async fn steps(session: &Session, known: &Known<'_>) -> Tried<Measured> {
             // Whoever goes back finds also what the plan has made.
             let sizes = followed.sizes();
             let rows = |address: &Address| sizes.get(address).copied().unwrap_or(0);
-            let mut found = Followed::new(session, known, &rows).await?;
-            let effect = run(session, undo, &mut found, known).await?;
+            let mut found = Followed::new(stage, known, &rows).await?;
+            let effect = run(stage, undo, &mut found, known).await?;
             followed = found;
             // What the way back runs into is told by those who run it as a whole.
             let Ok(effect) = effect else { break 'back };
@@ -98,7 +99,7 @@ pub async fn steps(session: &Session, known: &Known<'_>) -> Tried<Measured> {
 
 /// Runs a batch. What cannot run in a transaction lets go of its locks before they can be looked at.
 async fn run<'a>(
-    session: &Session,
+    stage: &Stage,
     batch: &'a Batch,
     followed: &mut Followed,
     known: &Known<'_>,
@@ -107,19 +108,19 @@ async fn run<'a>(
     let mut effect = BatchEffect { steps: Vec::new(), locks: Locks::new() };
     let within = !batch.outside_transaction();
     for step in &batch.steps {
-        let mut sql: Vec<&str> = step.sql.iter().map(String::as_str).collect();
+        let mut sql: Vec<&str> = stage.statements(step).iter().map(String::as_str).collect();
         let begin = begin(PATIENCE);
         if within {
             sql.insert(0, &begin);
         }
         for sql in sql {
-            if let Err(refusal) = statement(session, Some(step), sql).await {
+            if let Err(refusal) = statement(stage, Some(step), sql).await {
                 return Ok(Err(refusal));
             }
         }
-        let done = followed.after(session, known, &first, &mut effect.locks).await?;
+        let done = followed.after(stage, known, &first, &mut effect.locks).await?;
         if within {
-            if let Err(refusal) = statement(session, Some(step), "COMMIT").await {
+            if let Err(refusal) = statement(stage, Some(step), "COMMIT").await {
                 return Ok(Err(refusal));
             }
         }

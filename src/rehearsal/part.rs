@@ -3,7 +3,7 @@
 
 use super::failure::holds_data;
 use super::{Stop, Subject, Tried};
-use crate::compile::{closure::closure, Mix};
+use crate::compile::{closure::closure, Bodies, Mix};
 use crate::kinds;
 use crate::model::{Address, Model, Node};
 use crate::plan::{self, Draft};
@@ -60,7 +60,7 @@ impl Part {
             actual.nodes().iter().filter(|n| kinds::kind_of(&n.address).is_given(n)).map(|n| n.address.clone()),
         );
 
-        let bodies = Mix::of(actual);
+        let bodies = Mix::of(actual, Bodies::Run);
         let mut part = closure(&bodies, &roots);
         // No body tells what of an extension it uses.
         if part.nodes().iter().any(|n| kinds::kind_of(&n.address).untracked(n).is_some()) {

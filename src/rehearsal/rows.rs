@@ -35,6 +35,9 @@ pub async fn fill(session: &Session, known: &Known<'_>, fill: Fill) -> Result<us
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
     let mut made_up = 0;
     session.client.batch_execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE").await?;
+    if let Some((set, _)) = known.draft.search_path.around() {
+        session.client.batch_execute(&set).await?;
+    }
     for oid in parents_first(&tables) {
         let Some(table) = tables.remove(&oid) else { continue };
         let mut count = 0;

@@ -6,15 +6,64 @@ use super::{Stop, Subject, Tried};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::compile::{extension, Room, Scratch};
 use crate::error::{Error, Result};
-use crate::model::{Model, Privilege};
-use crate::plan::{self, Input};
+use crate::model::{Address, Model, Node, Privilege};
+use crate::plan::{self, Draft, Input, Step};
 use crate::sql::Ident;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use tokio_postgres::error::SqlState;
+
+/// A database to try a plan in.
+pub struct Stage {
+    room: Room,
+    /// What the plan creates and its role may not: extensions, with their schemas. A superuser made it beforehand, when
+    /// nothing that anybody declared was there yet to run with a superuser's rights.
+    beforehand: BTreeSet<Address>,
+}
+
+impl Deref for Stage {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.room
+    }
+}
+
+impl Stage {
+    /// The statements of a step that are left to run: not those that make or drop what is there beforehand.
+    pub fn statements<'s>(&self, step: &'s Step) -> &'s [String] {
+        let beforehand = plan::address_of(&step.at).is_some_and(|address| self.beforehand.contains(&address));
+        match step.verb.as_str() {
+            "create" if beforehand => step.sql.get(1..).unwrap_or_default(),
+            "drop" if beforehand => &[],
+            _ => &step.sql,
+        }
+    }
+
+    /// What the plan itself has made of a state.
+    pub fn tried(&self, state: &Model) -> Model {
+        let tried = |node: &&Node| !self.beforehand.contains(&node.address);
+        Model::new(state.nodes().iter().filter(tried).cloned().collect())
+    }
+
+    /// What is to be said of the extensions that were there beforehand.
+    pub fn note(&self) -> Option<String> {
+        let names = self.beforehand.iter().filter(|address| address.kind() == "extension").map(Address::to_string);
+        let names: Vec<String> = names.collect();
+        let words = format!("a superuser created {} beforehand", names.join(", "));
+        (!names.is_empty()).then_some(words)
+    }
+}
 
 /// A new database with a part of the actual state, over what others own of it, and a session in it that acts as the
 /// plan's role as far as that can be had.
-pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, part: &Part) -> Tried<Room> {
+pub async fn build(
+    scratch: &mut Scratch,
+    role: &Role,
+    subject: &Subject<'_>,
+    part: &Part,
+    draft: &Draft,
+) -> Tried<Stage> {
     let name = match role {
         Role::Plans(name) => Some(name.as_str()),
         Role::Own => None,
@@ -25,7 +74,8 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
         room.client.batch_execute("DROP SCHEMA IF EXISTS public").await?;
     }
     let owner = name.unwrap_or(&room.role).to_owned();
-    lay(&mut room, &owner, subject, part).await?;
+    let withheld = withheld(&room, draft).await?;
+    lay(&mut room, &owner, subject, part, &withheld).await?;
     let given = room.given().await?;
     let (model, later) = room.within_limits(part.model.clone());
     let empty = Model::default();
@@ -35,6 +85,7 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
         unmanaged: &Unmanaged::default(),
         surroundings: &Surroundings::default(),
         major: room.major,
+        search_path: &draft.search_path,
     };
     for step in plan::steps(&input)? {
         let made = usize::from(given.contains(&step.at));
@@ -55,16 +106,39 @@ pub async fn build(scratch: &mut Scratch, role: &Role, subject: &Subject<'_>, pa
         schemas.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, tokio_postgres::Error>>()?;
     let defaults = default_privileges(&subject.live.surroundings, role, &schemas);
     room.client.batch_execute(&defaults).await?;
-    Ok(room)
+    let schemas = withheld.iter().map(|(_, schema)| Address::root("schema", schema));
+    let beforehand = withheld.iter().map(|(name, _)| Address::root("extension", name)).chain(schemas);
+    let beforehand =
+        beforehand.filter(|address| draft.after.get(address).is_some() && part.model.get(address).is_none());
+    Ok(Stage { beforehand: beforehand.collect(), room })
+}
+
+/// The extensions, with their schemas, that the plan creates, if there is one among them that only a superuser may.
+async fn withheld(room: &Room, draft: &Draft) -> Result<Vec<(String, String)>> {
+    let created = draft.plan.steps().filter(|step| step.verb == "create").filter_map(|step| plan::address_of(&step.at));
+    let created: Vec<&Node> = created.filter_map(|address| draft.after.get(&address)).collect();
+    for node in &created {
+        if room.withholds(&node.address).await? {
+            // One may require another.
+            return Ok(created.into_iter().filter_map(extension).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Lays what is there before anything that is managed: the schemas that extensions want, and what others own.
-async fn lay(room: &mut Room, owner: &str, subject: &Subject<'_>, part: &Part) -> Tried<()> {
+async fn lay(
+    room: &mut Room,
+    owner: &str,
+    subject: &Subject<'_>,
+    part: &Part,
+    withheld: &[(String, String)],
+) -> Tried<()> {
     let theirs: Vec<(String, String)> =
         subject.ground.iter().flat_map(|ground| &ground.drafts).filter_map(|draft| extension(&draft.node)).collect();
     let unknown = part.lacking.iter().filter(|name| theirs.iter().all(|(known, _)| known != *name));
     let all: Vec<(String, String)> =
-        unknown.map(|name| (name.clone(), "public".to_owned())).chain(theirs.iter().cloned()).collect();
+        unknown.map(|name| (name.clone(), "public".to_owned())).chain(theirs.iter().chain(withheld).cloned()).collect();
     room.extend(&all, owner).await?;
     if let Some(ground) = subject.ground {
         room.lay(ground)

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::measure::{self, Measured};
 use super::part::Part;
 use super::rows::{self, Fill};
-use super::stage::{self, Role};
+use super::stage::{self, Role, Stage};
 use super::{verdict, Stop, Subject, Tried};
 use crate::catalog::{self, Session, Wanted};
 use crate::compile::Scratch;
@@ -27,7 +27,7 @@ pub async fn run(
     fill: Fill,
 ) -> Tried<(Rehearsal, Measured)> {
     let known = Known { subject, part, draft };
-    let stage = stage::build(scratch, role, subject, part).await?;
+    let stage = stage::build(scratch, role, subject, part, draft).await?;
     let rows = rows::fill(&stage, &known, fill).await?;
     let server = format!("PostgreSQL {}", stage.major);
     let note = whole(&stage, &known, rows).await?;
@@ -35,12 +35,12 @@ pub async fn run(
     let measured = match &note {
         None => measure::steps(&stage, &known).await?,
         Some(_) => {
-            let other = stage::build(scratch, role, subject, part).await?;
+            let other = stage::build(scratch, role, subject, part, draft).await?;
             rows::fill(&other, &known, fill).await?;
             measure::steps(&other, &known).await?
         }
     };
-    Ok((Rehearsal { server, rows, notes: note.into_iter().collect() }, measured))
+    Ok((Rehearsal { server, rows, notes: stage.note().into_iter().chain(note).collect() }, measured))
 }
 
 /// What is known of the plan and what it is tried on.
@@ -70,32 +70,32 @@ impl Known<'_> {
 }
 
 /// The run there and back, with `made_up` rows in the tables; why it did not come back, if it did not.
-async fn whole(session: &Session, known: &Known<'_>, made_up: usize) -> Tried<Option<String>> {
-    let start = read(session, known).await?;
-    let before = rows::counts(session, &start.tables).await?;
+async fn whole(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Option<String>> {
+    let start = read(stage, known).await?;
+    let before = rows::counts(stage, &start.tables).await?;
     for batch in &known.draft.plan.batches {
-        transaction(session, batch).await.map_err(|refusal| refusal.judged(known, made_up))?;
+        transaction(stage, batch).await.map_err(|refusal| refusal.judged(known, made_up))?;
     }
-    let reached = read(session, known).await?;
+    let reached = read(stage, known).await?;
     verdict::reached(&start.model, &reached.model, known)?;
-    let after = rows::counts(session, &start.tables).await?;
+    let after = rows::counts(stage, &start.tables).await?;
     verdict::kept(&before, &after, known)?;
-    let note = back(session, known, made_up).await?;
+    let note = back(stage, known, made_up).await?;
     if note.is_none() {
-        let returned = read(session, known).await?;
-        verdict::returned(&start.model, &returned.model)?;
+        let returned = read(stage, known).await?;
+        verdict::returned(&stage.tried(&start.model), &stage.tried(&returned.model))?;
     }
     Ok(note)
 }
 
 /// The way back, or why it was not tried to its end.
-async fn back(session: &Session, known: &Known<'_>, made_up: usize) -> Tried<Option<String>> {
+async fn back(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Option<String>> {
     for (n, batch) in known.draft.plan.batches.iter().enumerate().rev() {
         if batch.no_undo.is_some() {
             return Ok(Some(format!("the way back was not tried: transaction {} has none", n + 1)));
         }
         for undo in &batch.undo {
-            match transaction(session, undo).await.map_err(|refusal| refusal.judged(known, made_up)) {
+            match transaction(stage, undo).await.map_err(|refusal| refusal.judged(known, made_up)) {
                 Ok(()) => {}
                 Err(Stop::Refused(why) | Stop::Unable(why)) => {
                     return Ok(Some(format!("the way back was not tried to its end: {why}")))
@@ -132,21 +132,21 @@ pub struct Refusal<'a> {
 }
 
 /// Runs a batch with the statements and in the transaction that `apply` gives it.
-async fn transaction<'a>(session: &Session, batch: &'a Batch) -> std::result::Result<(), Refusal<'a>> {
+async fn transaction<'a>(stage: &Stage, batch: &'a Batch) -> std::result::Result<(), Refusal<'a>> {
     let within = !batch.outside_transaction();
     if within {
-        statement(session, None, &begin(PATIENCE)).await?;
+        statement(stage, None, &begin(PATIENCE)).await?;
     }
     for lock in &batch.locks {
-        statement(session, None, &lock.sql()).await?;
+        statement(stage, None, &lock.sql()).await?;
     }
     for step in &batch.steps {
-        for sql in &step.sql {
-            statement(session, Some(step), sql).await?;
+        for sql in stage.statements(step) {
+            statement(stage, Some(step), sql).await?;
         }
     }
     if within {
-        statement(session, None, "COMMIT").await?;
+        statement(stage, None, "COMMIT").await?;
     }
     Ok(())
 }

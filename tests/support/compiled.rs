@@ -43,6 +43,7 @@ pub fn compiled(
     let settings = LockedSettings {
         schemas: declared.schemas.clone(),
         ignore: declared.ignore.clone(),
+        search_path: declared.search_path.clone(),
         tenancy: declared.tenancy.clone(),
         stubs: Stubs::default(),
     };

@@ -156,14 +156,15 @@ impl Database<'_> {
         let session = Arc::new(engine::open(&target).await.map_err(words)?);
         let (mut desired, live) = engine::both(&choices, &session, true).await.map_err(words)?;
         let wanted = engine::wanted(&desired);
+        let search_path = plan::SearchPath::of(&desired.settings.search_path);
         if whole {
             let session = engine::open(&target).await.map_err(words)?;
             is_as_whole(&live, &engine::live(&session, &wanted).await.map_err(words)?, &desired.model)?;
         }
         decide::plan(&choices, &session, &mut desired, &live).await.map_err(words)?;
-        let mut draft = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
+        let mut draft = plan::draft(&session, &live, &desired.model, &wanted, &search_path).await.map_err(words)?;
         if whole {
-            let again = plan::draft(&session, &live, &desired.model, &wanted).await.map_err(words)?;
+            let again = plan::draft(&session, &live, &desired.model, &wanted, &search_path).await.map_err(words)?;
             let text = |draft: &plan::Draft| draft.seal(&[]).and_then(|plan| plan.write()).map_err(words);
             if text(&again)? != text(&draft)? {
                 return Err(format!("the second plan is another:\n{}\nfirst:\n{}", text(&again)?, text(&draft)?));

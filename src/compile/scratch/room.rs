@@ -141,6 +141,15 @@ impl Room {
         Ok(())
     }
 
+    /// Whether only a superuser may create something, where the session's role is none and one stands beside it.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn withholds(&self, address: &Address) -> Result<bool> {
+        let Some(sql) = kinds::kind_of(address).withheld().filter(|_| self.above.is_some()) else { return Ok(false) };
+        Ok(self.client.query_opt(sql, &[&[address.name()].as_slice()]).await?.is_some())
+    }
+
     /// Builds what others own, for good.
     ///
     /// # Errors
