@@ -6,7 +6,7 @@ use pgplumb::diff::diff;
 use pgplumb::engine::{self, Choices};
 use pgplumb::error::Result;
 use pgplumb::model::{Model, Node};
-use pgplumb::plan::{build, Input};
+use pgplumb::plan::{build, Input, SearchPath};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
         let nodes: Vec<Node> =
             desired.model.into_nodes().into_iter().filter(|n| Some(&n.address) != gone.as_ref()).collect();
         let desired = Model::new(nodes);
-        let input = Input::of(&live, &desired, session.major);
+        let input = Input::of(&live, &desired, session.major, &SearchPath::default());
         let start = Instant::now();
         let built = build(&input, &diff(&live.model, &desired))?;
         let took = start.elapsed();
