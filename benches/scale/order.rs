@@ -34,7 +34,8 @@ pub fn diff_and_order(declaration: &Path, url: &str) -> Result<Duration> {
         let nodes: Vec<Node> =
             desired.model.into_nodes().into_iter().filter(|n| Some(&n.address) != gone.as_ref()).collect();
         let desired = Model::new(nodes);
-        let input = Input::of(&live, &desired, session.major, &SearchPath::default());
+        let path = SearchPath::default();
+        let input = Input::of(&live, &desired, session.major, &path);
         let start = Instant::now();
         let built = build(&input, &diff(&live.model, &desired))?;
         let took = start.elapsed();

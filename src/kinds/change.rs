@@ -17,8 +17,6 @@ pub enum Hazard {
     BlocksWrites,
     /// The table is written anew.
     Rewrites,
-    /// There is no way back.
-    Irreversible,
     /// Cannot run inside a transaction: what came before it stays if it fails.
     NotInTransaction,
     /// Rows that are there, or come before it runs, can make it fail.
@@ -26,13 +24,12 @@ pub enum Hazard {
 }
 
 impl Hazard {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::DataLoss,
         Self::AccessWidened,
         Self::BlocksReads,
         Self::BlocksWrites,
         Self::Rewrites,
-        Self::Irreversible,
         Self::NotInTransaction,
         Self::MayFailOnData,
     ];
@@ -45,7 +42,6 @@ impl Hazard {
             Self::BlocksReads => "blocks_reads",
             Self::BlocksWrites => "blocks_writes",
             Self::Rewrites => "rewrites",
-            Self::Irreversible => "irreversible",
             Self::NotInTransaction => "not_in_transaction",
             Self::MayFailOnData => "may_fail_on_data",
         }
@@ -55,7 +51,7 @@ impl Hazard {
     /// largest table that is concerned: on a small table nobody waits long.
     pub fn needs_leave(self, rows: u64) -> bool {
         match self {
-            Self::DataLoss | Self::AccessWidened | Self::Irreversible => true,
+            Self::DataLoss | Self::AccessWidened => true,
             Self::BlocksReads | Self::BlocksWrites | Self::Rewrites => rows >= SMALL_TABLE,
             Self::NotInTransaction | Self::MayFailOnData => false,
         }

@@ -107,7 +107,6 @@ pub fn meaning(hazard: Hazard) -> &'static str {
         Hazard::BlocksReads => "readers wait for longer than a moment",
         Hazard::BlocksWrites => "writers wait for longer than a moment",
         Hazard::Rewrites => "the table is written anew",
-        Hazard::Irreversible => "there is no way back",
         Hazard::NotInTransaction => "runs outside a transaction: what came before stays if it fails",
         Hazard::MayFailOnData => "rows that are there, or come before it runs, can make it fail",
     }
