@@ -168,6 +168,7 @@ fn of_trees(mut sources: Sources, trees: &[Yaml], known: &Known, mut reading: Re
     sources.add_bodies(&files);
     let Reading { mut problems, unread } = reading;
     check_names(&drafts, &known.nodes, &|address| not_owned(address, &settings), &mut problems);
+    problems.extend(circles(&drafts, &known.nodes));
     let foreign = references::resolve(&mut drafts, &mut external, &known.nodes, &settings, &unread, &mut problems);
     if problems.is_empty() {
         return Ok(Declaration { settings, drafts, external, foreign, sources, basis, implied });
@@ -224,6 +225,32 @@ fn moved_from_elsewhere(name: &Scalar, yaml: &Yaml, out: &Drafts) -> Option<Prob
     let problem = Problem::new(&was.pos, format!("`{}` is in another schema than what it became", was.text));
     let hint = "move it with ALTER ... SET SCHEMA first: a plan renames within a schema";
     (before != now).then(|| problem.hint(hint))
+}
+
+/// Names that change hands among themselves: nobody could tell whether they have done so already.
+fn circles<'a>(drafts: &'a [Draft], known: &[&'a Node]) -> Vec<Problem> {
+    let nodes = drafts.iter().map(|draft| &draft.node).chain(known.iter().copied());
+    let formers: HashMap<&Address, Address> = nodes
+        .filter_map(|node| Some((&node.address, node.address.renamed(node.hints.as_ref()?.was.as_deref()?))))
+        .filter(|(now, former)| *now != former)
+        .collect();
+    let in_circle = |draft: &&Draft| {
+        let mut at = &draft.node.address;
+        // A way that does not come back has an end, or leads into a circle of others.
+        (0..formers.len()).any(|_| match formers.get(at) {
+            Some(former) => {
+                at = former;
+                *at == draft.node.address
+            }
+            None => false,
+        })
+    };
+    let named = drafts.iter().filter(|draft| formers.contains_key(&draft.node.address)).filter(in_circle);
+    let problem = |draft: &Draft| {
+        let text = format!("the former names that start at {} lead back to it", draft.node.address);
+        Problem::new(&draft.pos, text).hint("give one of them a third name first, in a plan of its own")
+    };
+    named.map(problem).collect()
 }
 
 /// Key, name and what was written, over all files.
