@@ -40,6 +40,8 @@ pub struct Dependent {
     /// Whether PostgreSQL makes it anew by itself when the type of a column changes: an index, a constraint, a
     /// default (manual, ALTER TABLE).
     pub remade: bool,
+    /// The table whose foreign key to another one it is.
+    pub referrer: Option<String>,
 }
 
 impl Unmanaged {
@@ -368,9 +370,11 @@ async fn describe(
         .client
         .query(
             "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub),
-                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass) or coalesce(c.relkind in ('i', 'I'), false)
+                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass) or coalesce(c.relkind in ('i', 'I'), false),
+                    case when k.conrelid <> k.confrelid then k.conrelid::regclass::text end
              from unnest($1::oid[], $2::oid[], $3::int4[]) with ordinality w (class, oid, sub, n)
              left join pg_class c on w.class = 'pg_class'::regclass and c.oid = w.oid
+             left join pg_constraint k on w.class = 'pg_constraint'::regclass and k.oid = w.oid and k.contype = 'f'
              left join pg_trigger t on w.class = 'pg_trigger'::regclass and t.oid = w.oid
              where t.tgisinternal is not true",
             &[&classes, &oids, &subs],
@@ -381,7 +385,8 @@ async fn describe(
         let text: Option<String> = row.try_get(1)?;
         let at = usize::try_from(n - 1).ok().and_then(|n| wanted.get(n));
         if let (Some((_, on)), Some(what)) = (at, text) {
-            dependents.entry(on.clone()).or_default().push(Dependent { what, remade: row.try_get(2)? });
+            let (remade, referrer) = (row.try_get(2)?, row.try_get(3)?);
+            dependents.entry(on.clone()).or_default().push(Dependent { what, remade, referrer });
         }
     }
     Ok(dependents)

@@ -7,7 +7,7 @@
 use crate::catalog::{Dependent, Unmanaged};
 use crate::diff::Delta;
 use crate::error::{Error, Result};
-use crate::kinds::{self, facet, Alter, Cause, Change, Rebind, Scope};
+use crate::kinds::{self, facet, Alter, Cause, Change, Hazard, Lock, Rebind, Scope};
 use crate::model::{Address, Node};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -166,11 +166,16 @@ impl<'a> Expansion<'_, 'a> {
         while let Some((below, cause, chain)) = self.queue.pop_front() {
             let mut chain = chain;
             chain.push(below.clone());
-            for Dependent { what, remade } in self.unmanaged.dependents.get(&below).into_iter().flatten() {
+            let dependents = self.unmanaged.dependents.get(&below).into_iter().flatten();
+            for Dependent { what, remade, referrer: _ } in dependents.clone() {
                 if cause != Cause::Rebuilt || !remade {
                     self.refuse(&chain, &format!("{what}, which is not managed, depends on it"));
                 }
             }
+            let mut referrers: Vec<&str> = dependents.filter_map(|dependent| dependent.referrer.as_deref()).collect();
+            referrers.sort_unstable();
+            referrers.dedup();
+            self.say_locked(&below, &referrers);
             let falls = matches!(self.fates.get(&below), Some(Fate::Drop(_)));
             for grant in self.unmanaged.grants.get(&below).into_iter().flatten() {
                 if cause != Cause::Rebuilt && !falls {
@@ -183,6 +188,23 @@ impl<'a> Expansion<'_, 'a> {
             for &user in users.get(&below).into_iter().flatten() {
                 self.user(user, &below, cause, &chain);
             }
+        }
+    }
+
+    /// Tables that are not managed and refer to something whose type changes: PostgreSQL locks them and tests their foreign
+    /// keys anew.
+    fn say_locked(&mut self, address: &Address, referrers: &[&str]) {
+        let Some(Fate::Alter { changes, .. }) = self.fates.get_mut(address) else { return };
+        let first = changes.iter_mut().find(|change| change.lock == Lock::AccessExclusive && !referrers.is_empty());
+        if let Some(change) = first {
+            let tables = match referrers {
+                [table] => format!("table {table}, which is not managed, refers"),
+                tables => format!("tables {}, which are not managed, refer", tables.join(", ")),
+            };
+            change.hazards.push((
+                Hazard::BlocksReads,
+                format!("{tables} to it: foreign keys are tested anew, and nobody can read or write there meanwhile"),
+            ));
         }
     }
 
