@@ -144,17 +144,20 @@ pub fn same(live: &Value, desired: &Value, prints: &[(String, String)]) -> bool 
     }
 }
 
-/// What differs, with each live text that means the same as the desired one in its words: what is done about the rest
-/// shall not be done about that too. None where there is no such text.
+/// What differs, with the texts that renames alone make the desired ones in their words: what is done about the rest shall
+/// not be done about these too. None where there is no such text.
 pub fn reworded(actual: &Model, deltas: &[Delta]) -> Option<Model> {
     let mut reworded: Vec<Node> = Vec::new();
     for delta in deltas.iter().filter(|delta| delta.spec) {
         let (Some(old), Some(new)) = (delta.old, delta.new) else { continue };
-        // On the way back it is the live one that knows what else it is called.
-        let here = old.prints.iter().map(|(print, last)| (last.clone(), print.clone()));
-        let pairs: Vec<(String, String)> = new.prints.iter().cloned().chain(here).collect();
+        // On the way back it is the live one that knows what it was called.
+        let here = renamed_texts(old).into_iter().map(|(print, last)| (last, print));
+        let pairs: Vec<(String, String)> = renamed_texts(new).into_iter().chain(here).collect();
+        if pairs.is_empty() {
+            continue;
+        }
         let (Ok(mut a), Ok(b)) = (old.spec.read::<Value>(), new.spec.read::<Value>()) else { continue };
-        if !pairs.is_empty() && reword(&mut a, &b, &pairs) {
+        if reword(&mut a, &b, &pairs) {
             reworded.push(Node { spec: Spec::of(&a), ..old.clone() });
         }
     }
@@ -168,6 +171,16 @@ pub fn reworded(actual: &Model, deltas: &[Delta]) -> Option<Model> {
         }
     }
     Some(Model::new(nodes))
+}
+
+/// Pairs of texts under the old names and under the new ones, where the server has one print each: what it printed so
+/// before the renames it prints so after them.
+fn renamed_texts(node: &Node) -> Vec<(String, String)> {
+    let is_only = |(print, last): &&(String, String)| {
+        let mut all = node.prints.iter().chain(&node.old_prints).filter(|(_, other)| other == last);
+        all.all(|(other, _)| other == print)
+    };
+    node.old_prints.iter().filter(is_only).cloned().collect()
 }
 
 /// Whether anything was put in other words.

@@ -127,7 +127,7 @@ fn same_under_old_names(live: &Node, desired: &Node) -> bool {
 /// names means the same.
 pub fn under_old_names(desired: &Model) -> Model {
     let nodes = desired.nodes().iter().cloned().map(|mut node| {
-        node.prints.append(&mut node.old_prints);
+        node.prints.extend_from_slice(&node.old_prints);
         node
     });
     Model::new(nodes.collect())
