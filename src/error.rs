@@ -166,9 +166,8 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-const LACKS_PATH: &str =
-    "a function that is run on rows finds what it names without a schema where `search_path` at the \
-                          top of the declaration says, or `set: { search_path: ... }` of the function";
+const LACKS_PATH: &str = "a function finds what it names without a schema where `set: { search_path: ... }` of its own \
+                          says; backfills, reference rows and VALIDATE also have the `search_path` at the top of the declaration";
 
 /// Whether a function that was being run named something that was not found, without a schema.
 fn lacks_path(error: &DbError) -> bool {

@@ -120,7 +120,10 @@ impl Settings {
                     settings.schemas.extend(value.names());
                 }
                 "ignore" => settings.ignore.extend(value.names()),
-                "search_path" => settings.search_path = value.names(),
+                "search_path" => {
+                    settings.search_path = value.names();
+                    problems.extend(searchable(&settings.search_path).err().map(|why| Problem::new(&value.pos, why)));
+                }
                 _ => settings.tenancy = tenancy(value, problems),
             }
         }
@@ -142,6 +145,20 @@ impl Settings {
         }
         settings
     }
+}
+
+/// Whether plans can search these schemas; if not, why. PostgreSQL searches its own first, and temporary things are to come
+/// last.
+fn searchable(schemas: &[String]) -> std::result::Result<(), String> {
+    for (at, name) in schemas.iter().enumerate() {
+        if name == "$user" || name.starts_with("pg_") || name.len() > 63 {
+            return Err(format!("`{name}` is no schema that a plan can search for things of the application"));
+        }
+        if schemas[..at].contains(name) {
+            return Err(format!("`{name}` stands twice in the search path"));
+        }
+    }
+    Ok(())
 }
 
 fn tenancy(yaml: &Yaml, problems: &mut Vec<Problem>) -> Option<Tenancy> {

@@ -104,17 +104,6 @@ impl Lock {
     }
 }
 
-/// What a statement does with rows that are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnRows {
-    #[default]
-    Nothing,
-    /// It runs what is declared on them: checks, conversions.
-    Runs,
-    /// It reads or writes values itself, which fires triggers.
-    Values,
-}
-
 /// One statement with what it does to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -124,7 +113,11 @@ pub struct Change {
     pub on: Vec<Address>,
     /// Hazards with a reason in words.
     pub hazards: Vec<(Hazard, String)>,
-    pub on_rows: OnRows,
+    /// Whether it reads or writes the values of rows.
+    pub data: bool,
+    /// Whether it runs what is declared on rows, triggers and checks, and leaves no expression behind that names are looked up
+    /// for: it may run under a search path.
+    pub runs: bool,
     /// Must be committed before anything that uses its result (a new enum value).
     pub commit_after: bool,
     /// Comes in a transaction of its own at the end: a scan that must not prolong the locks before it.
@@ -141,7 +134,8 @@ impl Change {
             lock,
             on: on.to_vec(),
             hazards: Vec::new(),
-            on_rows: OnRows::Nothing,
+            data: false,
+            runs: false,
             commit_after: false,
             deferred: false,
             one_way: None,
@@ -175,13 +169,13 @@ impl Change {
 
     /// Marks a statement that reads or writes the values of rows.
     pub fn data(mut self) -> Self {
-        self.on_rows = OnRows::Values;
+        self.data = true;
         self
     }
 
     /// Marks a statement that runs what is declared on rows.
     pub fn runs(mut self) -> Self {
-        self.on_rows = OnRows::Runs;
+        self.runs = true;
         self
     }
 }

@@ -148,7 +148,8 @@ impl Difference {
             columns_of(&node.address, scope).iter().filter_map(|(column, _)| column.address.parent()).collect();
         tables.dedup();
         let live = tables.iter().any(|table| scope.has_rows(table));
-        let change = Change::new(format!("ALTER {} {what}", Domain.phrase(node)), Lock::Share, &tables).runs();
+        let change = Change::new(format!("ALTER {} {what}", Domain.phrase(node)), Lock::Share, &tables);
+        let change = if what.starts_with("VALIDATE") { change.runs() } else { change };
         self.changes.push(
             change.hazard_if(live, Hazard::BlocksWrites, "all values of the domain are tested").hazard_if(
                 live,

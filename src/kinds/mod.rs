@@ -41,7 +41,7 @@ pub mod unique;
 mod view;
 mod view_column;
 
-pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, OnRows, Question, Rebind, Scope};
+pub use change::{Alter, Cause, Change, DefaultGrants, Hazard, Lock, Question, Rebind, Scope};
 pub use draft::{Draft, Drafts};
 pub use entry::{Asides, Known, KnownColumn, OperatorClass, Row, Texts};
 pub use form::{Form, Key};

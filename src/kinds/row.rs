@@ -326,7 +326,7 @@ fn loss(node: &Node, scope: &Scope) -> String {
 
 fn data(node: &Node, sql: String, scope: &Scope, loses: Option<&str>) -> Vec<Change> {
     let table = table_of(&node.address);
-    let change = Change::new(sql, Lock::RowExclusive, &table).data();
+    let change = Change::new(sql, Lock::RowExclusive, &table).data().runs();
     let change = match loses {
         Some(reason) => change.hazard(Hazard::DataLoss, reason),
         None => change,

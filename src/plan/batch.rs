@@ -10,7 +10,7 @@ use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
 use crate::diff::{diff, reworded, Delta};
 use crate::error::Result;
-use crate::kinds::{self, facet, Change, Hazard, Lock, OnRows, Scope};
+use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -230,6 +230,8 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
 }
 
 fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta], keep: States) -> Result<Forward> {
+    // What is live is still printed under the old names, for those who go back.
+    let printed = renamed;
     let reworded = reworded(renamed, deltas);
     let (renamed, deltas) = match &reworded {
         Some(model) => (model, &*diff(model, input.desired)),
@@ -271,7 +273,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
         cut.rename(&renames, &known);
     }
     if !first.is_empty() {
-        let found = if alone { input.actual } else { renamed };
+        let found = if alone { input.actual } else { printed };
         for op in first {
             cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &known);
             state.apply(op, found, input.desired);
@@ -292,14 +294,14 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
         if !later.is_empty() {
             validations.push("validate", &op.address, &later, &live, &known);
         }
-        state.apply(op, renamed, input.desired);
+        state.apply(op, printed, input.desired);
     }
     if !cut.batch.steps.is_empty() {
-        states.extend((keep == States::Kept).then(|| state.model(renamed)));
+        states.extend((keep == States::Kept).then(|| state.model(printed)));
         cuts.push(cut);
     }
     if !validations.batch.steps.is_empty() {
-        states.extend((keep == States::Kept).then(|| state.model(renamed)));
+        states.extend((keep == States::Kept).then(|| state.model(printed)));
         cuts.push(validations);
     }
     cuts.iter_mut().for_each(Cut::seal_locks);
@@ -389,9 +391,9 @@ fn step(verb: &str, address: &Address, changes: &[Change], known: &Known<'_>) ->
     let lost = lost.or_else(|| changes.iter().find_map(|c| c.one_way).map(str::to_owned));
     let (mut sql, mut data) = (Vec::new(), Vec::new());
     for change in changes {
-        let path = known.search_path.around().filter(|_| change.on_rows != OnRows::Nothing);
+        let path = known.search_path.around().filter(|_| change.runs);
         sql.extend(path.iter().map(|(set, _)| set.clone()));
-        data.extend((change.on_rows == OnRows::Values).then_some(sql.len()));
+        data.extend(change.data.then_some(sql.len()));
         sql.push(change.sql.clone());
         sql.extend(path.map(|(_, reset)| reset));
     }

@@ -99,7 +99,7 @@ pub async fn draft(
         after: touched.iter().map(|a| (a.path(), spec_fingerprint(after.get(a)))).collect(),
         held: held(&input, &touched, &after, &renames),
     };
-    let (found, not_checked) = ask(session, &questions, search_path).await?;
+    let (found, not_checked) = ask(session, &questions).await?;
     settle_data_hazards(&mut plan, &found);
     plan.findings = found;
     plan.findings.extend(privileges(session, &touched, &input).await?);

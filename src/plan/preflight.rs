@@ -2,7 +2,6 @@
 
 use super::batch::Input;
 use super::rename::{renames, under_old_names, Rename};
-use super::search_path::SearchPath;
 use super::Finding;
 use crate::catalog::Session;
 use crate::diff::{diff, reworded, Delta};
@@ -119,11 +118,7 @@ fn under_live_names(sql: &str, shadows: &[Shadow]) -> String {
 
 /// Asks the questions in the open transaction. What cannot be asked is returned in words, and so is what should
 /// not be: nobody has reviewed what the declaration calls, so only what cannot act is called.
-pub async fn ask(
-    session: &Session,
-    questions: &[(Address, Question)],
-    search_path: &SearchPath,
-) -> Result<(Vec<Finding>, Vec<String>)> {
+pub async fn ask(session: &Session, questions: &[(Address, Question)]) -> Result<(Vec<Finding>, Vec<String>)> {
     let mut findings = Vec::new();
     let mut not_checked = Vec::new();
     let called: Vec<Vec<(String, String)>> = questions.iter().map(|(_, question)| called(question)).collect();
@@ -141,9 +136,6 @@ pub async fn ask(
             continue;
         }
         session.client.batch_execute("SAVEPOINT pgplumb_question").await?;
-        if let Some((set, _)) = search_path.around() {
-            session.client.batch_execute(&set).await?;
-        }
         match session.client.query_one(&question.sql, &[]).await {
             Ok(row) => {
                 let count: i64 = row.try_get(0)?;

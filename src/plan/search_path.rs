@@ -2,8 +2,9 @@
 //!
 //! Plans name everything with its schema and run with an empty path. But to write rows is to fire triggers, and to test
 //! them is to call functions, whose bodies may name things without a schema, as applications do with a path of their own.
-//! A declaration can say that path. It is set around such statements alone: what else a plan says must mean the same
-//! whoever may create things in these schemas (manual, section 5.10.6).
+//! A declaration can say that path. It is set around such statements alone, and around none that stores an expression: that
+//! must mean the same whoever may create things in these schemas (manual, section 5.10.6). Questions to the data have none
+//! either: nobody has reviewed what they would call.
 
 use crate::sql::Ident;
 

@@ -22,7 +22,7 @@ where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.granted and l.r
 /// all of its indexes.
 const PLACES: &str = "\
 select c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_relation_filenode(c.oid),
-       array (select i.indexrelid from pg_index i where i.indrelid = c.oid)
+       array (select i.indexrelid from pg_index i where i.indrelid = c.oid), pg_has_role(c.relowner, 'USAGE')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = any ($1) and c.relkind in ('r', 'v', 'm', 'S')";
 
@@ -69,6 +69,9 @@ struct Place {
     address: Address,
     file: Option<u32>,
     rows: u64,
+    /// Whether the role that runs the plan may lock it as it likes. What others do there with rights of theirs locks it when
+    /// its time comes.
+    own: bool,
 }
 
 /// Runs a plan and its way back step by step.
@@ -151,7 +154,8 @@ impl Followed {
                 let oid: u32 = row.try_get(0)?;
                 let indexes: Vec<u32> = row.try_get(5)?;
                 followed.indexes.extend(indexes.into_iter().map(|index| (index, oid)));
-                followed.places.insert(oid, Place { address, file: row.try_get(4)?, rows });
+                let own = row.try_get(6)?;
+                followed.places.insert(oid, Place { address, file: row.try_get(4)?, rows, own });
             }
         }
         Ok(followed)
@@ -180,7 +184,7 @@ impl Followed {
                 held::add(&mut effect.locks, [(place.address.clone(), lock)]);
                 effect.sizes.insert(place.address.clone(), place.rows);
             }
-            if let Some(place) = first.places.get(&oid) {
+            if let Some(place) = first.places.get(&oid).filter(|place| place.own) {
                 held::add(all, [(place.address.clone(), lock)]);
             }
         }

@@ -7,7 +7,7 @@ use crate::catalog::{Surroundings, Unmanaged};
 use crate::compile::{extension, Room, Scratch};
 use crate::error::{Error, Result};
 use crate::model::{Address, Model, Node, Privilege};
-use crate::plan::{self, Draft, Input, Step};
+use crate::plan::{self, Draft, Input, SearchPath, Step};
 use crate::sql::Ident;
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -85,7 +85,7 @@ pub async fn build(
         unmanaged: &Unmanaged::default(),
         surroundings: &Surroundings::default(),
         major: room.major,
-        search_path: &draft.search_path,
+        search_path: &SearchPath::default(),
     };
     for step in plan::steps(&input)? {
         let made = usize::from(given.contains(&step.at));
@@ -139,7 +139,10 @@ async fn lay(
     let unknown = part.lacking.iter().filter(|name| theirs.iter().all(|(known, _)| known != *name));
     let all: Vec<(String, String)> =
         unknown.map(|name| (name.clone(), "public".to_owned())).chain(theirs.iter().chain(withheld).cloned()).collect();
-    room.extend(&all, owner).await?;
+    let refused = room.extend(&all, owner).await?;
+    if let Some((name, _)) = withheld.iter().find(|(name, _)| refused.contains(name)) {
+        return Err(Stop::Unable(format!("extension {name} cannot be created in scratch before all else is there")));
+    }
     if let Some(ground) = subject.ground {
         room.lay(ground)
             .await

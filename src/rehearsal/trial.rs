@@ -30,17 +30,17 @@ pub async fn run(
     let stage = stage::build(scratch, role, subject, part, draft).await?;
     let rows = rows::fill(&stage, &known, fill).await?;
     let server = format!("PostgreSQL {}", stage.major);
-    let note = whole(&stage, &known, rows).await?;
+    let Run { notes, returns } = whole(&stage, &known, rows).await?;
     // Where the way back led back, the stage is as it was.
-    let measured = match &note {
-        None => measure::steps(&stage, &known).await?,
-        Some(_) => {
+    let measured = match returns {
+        true => measure::steps(&stage, &known).await?,
+        false => {
             let other = stage::build(scratch, role, subject, part, draft).await?;
             rows::fill(&other, &known, fill).await?;
             measure::steps(&other, &known).await?
         }
     };
-    Ok((Rehearsal { server, rows, notes: stage.note().into_iter().chain(note).collect() }, measured))
+    Ok((Rehearsal { server, rows, notes: stage.note().into_iter().chain(notes).collect() }, measured))
 }
 
 /// What is known of the plan and what it is tried on.
@@ -69,8 +69,8 @@ impl Known<'_> {
     }
 }
 
-/// The run there and back, with `made_up` rows in the tables; why it did not come back, if it did not.
-async fn whole(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Option<String>> {
+/// The run there and back, with `made_up` rows in the tables.
+async fn whole(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Run> {
     let start = read(stage, known).await?;
     let before = rows::counts(stage, &start.tables).await?;
     for batch in &known.draft.plan.batches {
@@ -79,13 +79,23 @@ async fn whole(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Option
     let reached = read(stage, known).await?;
     verdict::reached(&start.model, &reached.model, known)?;
     let after = rows::counts(stage, &start.tables).await?;
-    verdict::kept(&before, &after, known)?;
-    let note = back(stage, known, made_up).await?;
-    if note.is_none() {
+    let mut notes = verdict::kept(&before, &after, known)?;
+    let stopped = back(stage, known, made_up).await?;
+    if stopped.is_none() {
         let returned = read(stage, known).await?;
         verdict::returned(&stage.tried(&start.model), &stage.tried(&returned.model))?;
     }
-    Ok(note)
+    let returns = stopped.is_none();
+    notes.extend(stopped);
+    Ok(Run { notes, returns })
+}
+
+/// What came of a run there and back that went as it should.
+struct Run {
+    /// What is to be said of it.
+    notes: Vec<String>,
+    /// Whether the stage is as it was.
+    returns: bool,
 }
 
 /// The way back, or why it was not tried to its end.

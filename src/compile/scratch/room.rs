@@ -114,13 +114,13 @@ impl Room {
         Ok(Self { session, above: Some(Above { session: above, limits }), laid: HashSet::new(), large: LARGE })
     }
 
-    /// Creates extensions as a superuser, in schemas of `owner`, as far as that works: what does not is refused when its
-    /// turn comes, and said where it was declared.
+    /// Creates extensions as a superuser, in schemas of `owner`, as far as that works: what does not, whose names are given,
+    /// is refused when its turn comes, and said where it was declared.
     ///
     /// # Errors
     /// The connection is lost.
-    pub async fn extend(&self, extensions: &[(String, String)], owner: &str) -> Result<()> {
-        let Some(Above { session: above, .. }) = &self.above else { return Ok(()) };
+    pub async fn extend(&self, extensions: &[(String, String)], owner: &str) -> Result<Vec<String>> {
+        let Some(Above { session: above, .. }) = &self.above else { return Ok(Vec::new()) };
         let mut waiting: Vec<&(String, String)> = extensions.iter().collect();
         let mut before = usize::MAX;
         // One may require another.
@@ -138,7 +138,7 @@ impl Room {
             }
             waiting = refused;
         }
-        Ok(())
+        Ok(waiting.into_iter().map(|(name, _)| name.clone()).collect())
     }
 
     /// Whether only a superuser may create something, where the session's role is none and one stands beside it.

@@ -94,7 +94,8 @@ fn update(node: &Node, expression: &str, filter: &str, scope: &Scope) -> Vec<Cha
         Lock::RowExclusive,
         &table_of(&node.address),
     )
-    .data();
+    .data()
+    .runs();
     let address = table_of(&node.address);
     let live = address.iter().any(|t| scope.has_rows(t));
     let mut statement = statement.hazard_if(live, Hazard::BlocksWrites, "every row is updated, in one statement");
@@ -356,7 +357,7 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
         Some(expression) => format!(" USING ({expression})"),
         None => cast::using(&column, (&old.ty, &from), (&new.ty, &to)),
     };
-    let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node).runs();
+    let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node);
     for why in cast::losses(&from, &to).filter(|_| kept && convert.is_none()) {
         change = change.hazard(Hazard::DataLoss, why);
     }
@@ -496,8 +497,7 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     if old.default.is_some() {
         changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
     }
-    let moved = locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node).runs();
-    let mut moved = rewriting(moved, rewrites);
+    let mut moved = rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites);
     moved = moved.hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail");
     for why in cast::losses(&from, &to) {
         moved = moved.hazard(Hazard::DataLoss, why);
