@@ -38,7 +38,7 @@ pub struct Dependent {
     /// What it is, in PostgreSQL's words and the server's language: for people.
     pub what: String,
     /// Whether PostgreSQL makes it anew by itself when the type of a column changes: an index, a constraint, a
-    /// default (manual, ALTER TABLE).
+    /// default, a statistics object (manual, ALTER TABLE).
     pub remade: bool,
     /// The table whose foreign key to another one it is.
     pub referrer: Option<String>,
@@ -370,7 +370,7 @@ async fn describe(
         .client
         .query(
             "select w.n::int8, pg_describe_object(w.class, w.oid, w.sub),
-                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass) or coalesce(c.relkind in ('i', 'I'), false),
+                    w.class in ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_statistic_ext'::regclass) or coalesce(c.relkind in ('i', 'I'), false),
                     case when k.conrelid <> k.confrelid then k.conrelid::regclass::text end
              from unnest($1::oid[], $2::oid[], $3::int4[]) with ordinality w (class, oid, sub, n)
              left join pg_class c on w.class = 'pg_class'::regclass and c.oid = w.oid

@@ -78,6 +78,10 @@ pub async fn run(args: &Args, env: &Env<'_>) -> Result<Outcome> {
     let usual = || env.project.plans().join(format!("{}.yaml", target.database().replace(['/', '.'], "_")));
     let out = args.out.as_ref().map(|named| named.clone().unwrap_or_else(usual));
     if let Some(out) = &out {
+        let directory = out.parent().filter(|directory| !directory.as_os_str().is_empty());
+        if let Some(Err(error)) = directory.map(std::fs::create_dir_all) {
+            return Err(Error::new(format!("cannot make the directory of {}: {error}", out.display())));
+        }
         lock::store(out, &plan.write()?)?;
     }
     env.terminal.print(&report::plan(&plan, args.format, env.terminal.color))?;

@@ -118,6 +118,8 @@ pub struct Change {
     /// Whether it runs what is declared on rows, triggers and checks, and leaves no expression behind that names are looked up
     /// for: it may run under a search path.
     pub runs: bool,
+    /// Whether it gives a column another type: a session that has fired triggers of the table would no longer run them.
+    pub retypes: bool,
     /// Must be committed before anything that uses its result (a new enum value).
     pub commit_after: bool,
     /// Comes in a transaction of its own at the end: a scan that must not prolong the locks before it.
@@ -136,6 +138,7 @@ impl Change {
             hazards: Vec::new(),
             data: false,
             runs: false,
+            retypes: false,
             commit_after: false,
             deferred: false,
             one_way: None,
@@ -170,6 +173,12 @@ impl Change {
     /// Marks a statement that reads or writes the values of rows.
     pub fn data(mut self) -> Self {
         self.data = true;
+        self
+    }
+
+    /// Marks a statement that gives a column another type.
+    pub fn retypes(mut self) -> Self {
+        self.retypes = true;
         self
     }
 

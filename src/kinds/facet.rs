@@ -154,7 +154,7 @@ pub fn default_grants(grantable: &Grantable) -> Grants {
 /// not declared.
 pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
     let defaults = |class: char| (scope.default_grants)(class, node.address.schema());
-    let whole = &inherited(node, scope.actual.get(&node.address));
+    let whole = &inherited(node, scope.actual.get(&node.address), scope.major);
     // A new thing belongs to its creator.
     let stays =
         node.owner.is_none() && (kind.follows_owner(node) || whole.owner.as_deref() == Some(&*defaults('-').creator));
@@ -169,14 +169,21 @@ pub fn create(kind: &dyn Kind, node: &Node, scope: &Scope) -> Vec<Change> {
     changes
 }
 
-/// The node with the owner and the grants of the live one where it declares none.
-pub fn inherited(node: &Node, live: Option<&Node>) -> Node {
-    let mut node = node.clone();
+/// The node with the owner of the live one where it declares none, and with the grants that are on that then.
+pub fn inherited(node: &Node, live: Option<&Node>, major: u32) -> Node {
+    let mut inherited = node.clone();
     if let Some(live) = live {
-        node.owner = node.owner.or_else(|| live.owner.clone());
-        node.grants = node.grants.or_else(|| live.grants.clone());
+        inherited.owner = node.owner.clone().or_else(|| live.owner.clone());
+        let on = super::kind_of(&node.address).grantable(node, major);
+        inherited.grants = node.grants.clone().or_else(|| match (&live.grants, on) {
+            (Some(grants), Some(on)) => {
+                let after = handed_over(grants, live.owner.as_deref(), inherited.owner.as_deref(), &on);
+                Some(Arc::new(after.into_owned()))
+            }
+            (grants, _) => grants.clone(),
+        });
     }
-    node
+    inherited
 }
 
 /// What default privileges give others on a new thing that declares no grants: role and privileges.
@@ -314,9 +321,17 @@ fn handed_over<'a>(grants: &'a Grants, old: Option<&str>, new: Option<&str>, on:
     Cow::Owned(after)
 }
 
+/// The statement that gives a thing to its owner.
+pub fn hands_over(node: &Node) -> Option<String> {
+    let phrase = super::kind_of(&node.address).phrase(node);
+    node.owner.as_deref().map(|owner| format!("ALTER {phrase} OWNER TO {}", Ident(owner)))
+}
+
 fn owner_change(kind: &dyn Kind, old: Option<&str>, node: &Node) -> Vec<Change> {
-    let (Some(owner), true) = (&node.owner, kind.facets().contains(&Facet::Owner)) else { return Vec::new() };
-    let sql = format!("ALTER {} OWNER TO {}", kind.phrase(node), Ident(owner));
+    if !kind.facets().contains(&Facet::Owner) {
+        return Vec::new();
+    }
+    let Some(sql) = hands_over(node) else { return Vec::new() };
     vec![locked(kind, node, sql, Lock::AccessExclusive).hazard_if(
         old.is_some(),
         Hazard::AccessWidened,

@@ -123,10 +123,15 @@ fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTr
         (Some(old), Some(new)) => kinds::kind_of(address).renames_parts(old, new),
         _ => false,
     });
-    for new in renames.iter().map(|(new, _)| new).chain(parts_renamed) {
-        let prints = |node: &&crate::model::Node| node.needs.iter().any(|need| need.is_within(new));
-        paths.extend(after.nodes().iter().filter(prints).map(|node| node.address.path()));
+    // What is over that prints it too: the columns of a view are of the types of others.
+    let mut next: Vec<&Address> = renames.iter().map(|(new, _)| new).chain(parts_renamed).collect();
+    let mut printing: BTreeSet<&Address> = BTreeSet::new();
+    while !next.is_empty() {
+        let prints = |node: &&Node| node.needs.iter().any(|need| next.iter().any(|new| need.is_within(new)));
+        let found: Vec<&Address> = after.nodes().iter().filter(prints).map(|node| &node.address).collect();
+        next = found.into_iter().filter(|address| printing.insert(address)).collect();
     }
+    paths.extend(printing.into_iter().map(Address::path));
     paths
 }
 
@@ -261,7 +266,7 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
 
     let mut cuts: Vec<Cut> = Vec::new();
     let mut states: Vec<Model> = Vec::new();
-    let mut state = State::default();
+    let mut state = State { gone: BTreeSet::new(), made: BTreeMap::new(), major: input.major };
     let mut cut = Cut::default();
     // What has to be committed first comes alone, or with the renames if it is renamed itself: nothing is granted or taken
     // down before what keeps it safe.
@@ -309,10 +314,10 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
 }
 
 /// How the model differs from the start after some operations.
-#[derive(Default)]
 struct State {
     gone: BTreeSet<Address>,
     made: BTreeMap<Address, Node>,
+    major: u32,
 }
 
 impl State {
@@ -337,7 +342,7 @@ impl State {
                 for address in op.riders.iter().chain([&op.address]) {
                     if let Some(new) = desired.get(address) {
                         let anew = self.gone.contains(address);
-                        self.made.insert(address.clone(), merged(actual.get(address), new, anew));
+                        self.made.insert(address.clone(), merged(actual.get(address), new, anew, self.major));
                     }
                 }
             }
@@ -354,8 +359,8 @@ impl State {
 }
 
 /// The desired node with the facets that it leaves unmanaged as they are, even if it is made anew.
-fn merged(old: Option<&Node>, new: &Node, anew: bool) -> Node {
-    let mut node = facet::inherited(new, old);
+fn merged(old: Option<&Node>, new: &Node, anew: bool, major: u32) -> Node {
+    let mut node = facet::inherited(new, old, major);
     if let Some(old) = old.filter(|_| !anew) {
         node.order = old.order;
     }

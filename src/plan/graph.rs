@@ -8,6 +8,7 @@
 //!   address   drop -> create, begin -> end at one address
 //!   slot      what frees a name -> what takes it
 //!   overload  what drops a routine -> what calls another of its name
+//!   type      what gives a column another type -> what writes rows of its table, where that makes no cycle
 //! Children ride inside their parent's CREATE and fall with its DROP until that makes a cycle; then the
 //! riders in the cycle become operations of their own, and what has a lesser early form is created in it
 //! and completed later. Cost: linear in vertices and edges, plus a heap for the stable tie-break.
@@ -69,9 +70,12 @@ pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
                 change.hazards.extend(reasons.iter().cloned());
             }
         }
-        let graph = Edges::new(&ops, scope, &apart).graph();
-        let knots: Vec<Vec<NodeIndex>> =
-            petgraph::algo::kosaraju_scc(&graph).into_iter().filter(|scc| scc.len() > 1).collect();
+        let mut graph = Edges::new(&ops, scope, &apart).graph(true);
+        let mut knots = knots_of(&graph);
+        if !knots.is_empty() {
+            graph = Edges::new(&ops, scope, &apart).graph(false);
+            knots = knots_of(&graph);
+        }
         if knots.is_empty() {
             return Ok(sorted(ops, &graph));
         }
@@ -92,6 +96,11 @@ pub fn order<'a>(fates: &Fates<'a>, scope: &Scope<'a>) -> Result<Vec<Op<'a>>> {
             )));
         }
     }
+}
+
+/// What depends on each other in a circle.
+fn knots_of(graph: &DiGraph<(), ()>) -> Vec<Vec<NodeIndex>> {
+    petgraph::algo::kosaraju_scc(graph).into_iter().filter(|scc| scc.len() > 1).collect()
 }
 
 fn rides(kind: &dyn Kind, node: &Node, scope: &Scope) -> bool {
@@ -310,7 +319,8 @@ impl<'o, 'a> Edges<'o, 'a> {
         edges
     }
 
-    fn graph(mut self) -> DiGraph<(), ()> {
+    /// `wishes` are edges that there should be, and can be done without.
+    fn graph(mut self, wishes: bool) -> DiGraph<(), ()> {
         for at in 0..self.ops.len() {
             self.build(at);
             // What falls with something else (an owned sequence) has no place of its own.
@@ -321,6 +331,9 @@ impl<'o, 'a> Edges<'o, 'a> {
         }
         self.slots();
         self.overloads();
+        if wishes {
+            self.retypes();
+        }
         self.pairs.retain(|(a, b)| a != b);
         self.pairs.sort_unstable();
         self.pairs.dedup();
@@ -335,6 +348,24 @@ impl<'o, 'a> Edges<'o, 'a> {
     fn edge(&mut self, from: usize, to: usize) {
         if let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(to)) {
             self.pairs.push((from, to));
+        }
+    }
+
+    /// The columns of a table get their types before its triggers fire: bodies in PL/pgSQL keep the types of the rows that
+    /// they have met in a session.
+    fn retypes(&mut self) {
+        let mut by_table: HashMap<Address, (Vec<usize>, Vec<usize>)> = HashMap::new();
+        for (at, op) in self.ops.iter().enumerate() {
+            let Some(table) = op.address.parent() else { continue };
+            let (retyping, firing) = by_table.entry(table).or_default();
+            let any = |is: fn(&Change) -> bool| op.changes.iter().any(is);
+            retyping.extend(any(|change| change.retypes).then_some(at));
+            firing.extend(any(|change| change.runs && change.data).then_some(at));
+        }
+        for (retyping, firing) in by_table.into_values() {
+            for from in retyping {
+                firing.iter().for_each(|to| self.edge(from, *to));
+            }
         }
     }
 

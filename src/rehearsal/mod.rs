@@ -66,6 +66,8 @@ enum Stop {
     /// The made-up rows are not what the plan is for.
     Refused(String),
     Failed(Box<Failure>),
+    /// What the declaration says on how to get there is wrong.
+    Mistaken(Error),
 }
 
 type Tried<T> = std::result::Result<T, Stop>;
@@ -169,6 +171,7 @@ async fn within(
             Ok(Findings::default())
         }
         Err(Stop::Failed(failure)) => Err(failure.report(&draft.plan)),
+        Err(Stop::Mistaken(error)) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Stop, Subject, Tried};
 use crate::catalog::{Surroundings, Unmanaged};
 use crate::compile::{extension, Room, Scratch};
 use crate::error::{Error, Result};
+use crate::kinds;
 use crate::model::{Address, Model, Node, Privilege};
 use crate::plan::{self, Draft, Input, SearchPath, Step};
 use crate::sql::Ident;
@@ -92,9 +93,11 @@ pub async fn build(
         for sql in step.sql.iter().skip(made) {
             let Err(refusal) = room.client.batch_execute(sql).await else { continue };
             let failed = |error| Stop::Unable(format!("{} cannot be rebuilt in scratch: {error}", step.address));
-            // Only extensions are created by a superuser: what they run, nobody declared.
-            let withheld =
-                refusal.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) && step.at.starts_with("extension ");
+            // Only extensions are created by a superuser, and things handed over: what that runs, nobody declared.
+            let hands_over = |node: &Node| kinds::facet::hands_over(node).is_some_and(|known| known == *sql);
+            let node = || plan::address_of(&step.at).and_then(|address| model.get(&address).cloned());
+            let withheld = refusal.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+                && (step.at.starts_with("extension ") || node().is_some_and(|node| hands_over(&node)));
             let again = if withheld { room.as_superuser(sql).await } else { None };
             again.unwrap_or(Err(refusal)).map_err(|e| failed(Error::from(e)))?;
         }

@@ -10,7 +10,7 @@ use crate::catalog::{self, Session, Wanted};
 use crate::compile::Scratch;
 use crate::error::{Error, Result};
 use crate::model::{Address, Model};
-use crate::plan::{begin, Batch, Draft, Rehearsal, Step};
+use crate::plan::{self, begin, Batch, Draft, Rehearsal, Step};
 use std::collections::BTreeMap;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -111,6 +111,7 @@ async fn back(stage: &Stage, known: &Known<'_>, made_up: usize) -> Tried<Option<
                     return Ok(Some(format!("the way back was not tried to its end: {why}")))
                 }
                 Err(Stop::Failed(failure)) => return Err(Stop::Failed(Box::new(failure.on_the_way_back()))),
+                Err(Stop::Mistaken(error)) => return Err(Stop::Mistaken(error)),
             }
         }
     }
@@ -190,7 +191,24 @@ impl Refusal<'_> {
         if let Some(name) = missing(error).filter(|name| !known.knows(name, error)) {
             return Stop::Unable(format!("it uses {name}, which is not managed and so not there in scratch"));
         }
+        if let Some(mistake) = self.mistaken(known, &words) {
+            return Stop::Mistaken(mistake);
+        }
         Stop::Failed(Box::new(Failure::refused(self.step, &self.sql, &words)))
+    }
+}
+
+impl Refusal<'_> {
+    /// The statement holds an expression that only says how to get to what is declared, and that nothing has compiled before:
+    /// then this is what is wrong, as far as can be told.
+    fn mistaken(&self, known: &Known<'_>, words: &str) -> Option<Error> {
+        let address = plan::address_of(&self.step?.at)?;
+        let hints = known.subject.desired.get(&address)?.hints.as_deref()?;
+        let said = [("backfill", &hints.backfill), ("convert", &hints.convert)];
+        let (key, _) =
+            said.into_iter().find(|(_, text)| text.as_deref().is_some_and(|text| self.sql.contains(text)))?;
+        let error = Error::new(format!("{address}: its `{key}` is refused: {words}"));
+        Some(error.with_hint("it names columns as they are called after the plan, and functions with their schemas"))
     }
 }
 

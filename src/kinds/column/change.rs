@@ -357,7 +357,7 @@ fn retype(node: &Node, new: &ColumnSpec, old: &ColumnSpec, scope: &Scope) -> Cha
         Some(expression) => format!(" USING ({expression})"),
         None => cast::using(&column, (&old.ty, &from), (&new.ty, &to)),
     };
-    let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node);
+    let mut change = locked(format!("{} TYPE {}{collation}{using}", alter_column(node), new.ty), node).retypes();
     for why in cast::losses(&from, &to).filter(|_| kept && convert.is_none()) {
         change = change.hazard(Hazard::DataLoss, why);
     }
@@ -497,7 +497,8 @@ fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, s
     if old.default.is_some() {
         changes.push(locked(format!("{} DROP DEFAULT", alter_column(node)), node));
     }
-    let mut moved = rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites);
+    let mut moved =
+        rewriting(locked(format!("{} TYPE {}{using}", alter_column(node), new.ty), node), rewrites).retypes();
     moved = moved.hazard_if(live, Hazard::MayFailOnData, "values that the new type refuses make it fail");
     for why in cast::losses(&from, &to) {
         moved = moved.hazard(Hazard::DataLoss, why);
