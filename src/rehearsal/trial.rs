@@ -181,6 +181,9 @@ impl Refusal<'_> {
         let words = format!("{} ({})", error.message(), error.code().code());
         if concerns_rows(error) {
             return match made_up {
+                0 if self.step.is_some_and(|step| !step.data.is_empty()) => Stop::Unable(format!(
+                    "rows that it writes are refused, without those that only the database has: {words}"
+                )),
                 0 => Stop::Unable(format!("it needs rows that only the database has: {words}")),
                 _ => Stop::Refused(format!("made-up rows are refused: {words}")),
             };

@@ -67,7 +67,7 @@ fn loss(old: &str, new: &str) -> Option<&'static str> {
             Some(CUT)
         }
         (a, b) if is_text(a) => rounded(b.starts_with("interval") && b != "interval"),
-        ("interval", b) if b.starts_with("interval") => Some(CUT),
+        (a, "interval") if a.starts_with("interval") => None,
         _ => Some(CUT),
     }
 }
@@ -309,6 +309,9 @@ mod tests {
             ("json", "jsonb", true),
             ("jsonb", "json", false),
             ("interval", "interval day", true),
+            ("interval(3)", "interval", false),
+            ("interval hour to minute[]", "interval[]", false),
+            ("interval(3)", "interval(0)", true),
             ("boolean", "integer", false),
             ("integer", "boolean", true),
             ("public.mood", "character varying(3)", false),
