@@ -9,7 +9,7 @@ create materialized view m as select a, count(*) n from t group by a; create uni
 alter table t enable row level security;
 create policy p on t for select to app_user using (a > 0); comment on policy p on t is 'pol';
 create policy q on t as restrictive to app_user, reader using (owner_id > 0) with check (a < 10);
-create statistics st on id, a from t;
+create rule watched as on update to t where new.a > 100 do instead nothing;
 alter table t add constraint t_a_check check (a > 0); comment on constraint t_a_check on t is 'chk';
 create index t_a_idx on t ((a + 1)); comment on index t_a_idx is 'idx';
 create function total() returns bigint language sql begin atomic select sum(a) from t; end;
