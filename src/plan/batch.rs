@@ -124,12 +124,16 @@ fn changes(before: &Model, after: &Model, renames: &[(Address, Address)]) -> BTr
         _ => false,
     });
     // What is over that prints it too: the columns of a view are of the types of others.
-    let mut next: Vec<&Address> = renames.iter().map(|(new, _)| new).chain(parts_renamed).collect();
+    let mut next: BTreeSet<Address> = renames.iter().map(|(new, _)| new.clone()).collect();
+    next.extend(parts_renamed.cloned());
     let mut printing: BTreeSet<&Address> = BTreeSet::new();
     while !next.is_empty() {
-        let prints = |node: &&Node| node.needs.iter().any(|need| next.iter().any(|new| need.is_within(new)));
+        let is_next = |need: &Address| {
+            std::iter::successors(Some(need.clone()), Address::parent).any(|above| next.contains(&above))
+        };
+        let prints = |node: &&Node| node.needs.iter().any(is_next);
         let found: Vec<&Address> = after.nodes().iter().filter(prints).map(|node| &node.address).collect();
-        next = found.into_iter().filter(|address| printing.insert(address)).collect();
+        next = found.into_iter().filter(|address| printing.insert(address)).cloned().collect();
     }
     paths.extend(printing.into_iter().map(Address::path));
     paths
