@@ -149,7 +149,6 @@ impl Difference {
         tables.dedup();
         let live = tables.iter().any(|table| scope.has_rows(table));
         let change = Change::new(format!("ALTER {} {what}", Domain.phrase(node)), Lock::Share, &tables);
-        let change = if what.starts_with("VALIDATE") { change.runs() } else { change };
         self.changes.push(
             change.hazard_if(live, Hazard::BlocksWrites, "all values of the domain are tested").hazard_if(
                 live,
@@ -177,6 +176,9 @@ impl Difference {
                 Some(check) if check == was => {}
                 Some(check) if check.expression == was.expression && was.not_valid => {
                     self.test(node, &format!("VALIDATE CONSTRAINT {}", Ident(name)), scope);
+                    // Nothing is stored by it.
+                    let validation = self.changes.pop().map(Change::runs);
+                    self.changes.extend(validation);
                 }
                 Some(check) => {
                     self.plain(node, &format!("DROP CONSTRAINT {}", Ident(name)));
