@@ -493,6 +493,32 @@ fn an_interrupted_run_removes_its_databases() {
 }
 
 #[test]
+fn a_run_that_is_interrupted_while_it_makes_a_database_leaves_none() {
+    let _alone = alone();
+    let stage = Stage::with("", SIMPLE);
+    let mut holder = stage.session();
+    // A lock that whoever copies it waits for.
+    holder.feed("begin; comment on database template0 is 'held';");
+    let waiting = |which: &str| {
+        let sql = format!("select count(*) from pg_stat_activity where query like 'CREATE DATABASE%scratch%' {which}");
+        stage.sql_in_postgres(&sql)
+    };
+    soon("it is held", || {
+        let held = "select count(*) from pg_locks where locktype = 'object' and mode = 'ShareUpdateExclusiveLock'";
+        stage.sql_in_postgres(held) == "1"
+    });
+    let child = stage.command(&["compile"]).stderr(std::process::Stdio::piped()).spawn().expect("pgplumb runs");
+    soon("the server waits", || waiting("and wait_event_type = 'Lock'") == "1");
+    // SAFETY: the process is our child, and still runs.
+    unsafe { libc::kill(i32::try_from(child.id()).expect("a process id"), libc::SIGINT) };
+    Ran::of(child.wait_with_output().expect("it ends")).refused(&["interrupted"]);
+    assert_eq!(waiting(""), "0");
+    holder.feed("rollback;");
+    holder.end();
+    assert_eq!(databases(&stage), "");
+}
+
+#[test]
 fn two_runs_at_once_do_not_meet() {
     let _alone = alone();
     let stages: Vec<Stage> = (0..4).map(|_| Stage::with("", SIMPLE)).collect();

@@ -80,11 +80,19 @@ enum Command {
 /// How long a command may go on computing after it was told to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Ends the process after Ctrl-C where the command does not: what computes hears of nothing.
+/// Ends the process after Ctrl-C where the command does not: what computes hears of nothing. A second Ctrl-C does not
+/// wait for servers elsewhere, which may not answer.
 async fn end_when_interrupted() {
     crate::apply::interrupted().await;
-    tokio::time::sleep(GRACE).await;
-    crate::compile::abandon().await;
+    let again = crate::apply::interrupted();
+    let orderly = async {
+        tokio::time::sleep(GRACE).await;
+        crate::compile::abandon().await;
+    };
+    tokio::select! {
+        () = again => {}
+        () = orderly => {}
+    }
     crate::compile::server::stop_all();
     eprintln!("error: interrupted");
     std::process::exit(1);

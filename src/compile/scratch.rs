@@ -146,7 +146,7 @@ const BUILDER: &str = "pgplumb_scratch";
 /// The role that does there what the others may not.
 const ADMIN: &str = "pgplumb_admin";
 
-/// Databases on shared servers that are not removed yet.
+/// Databases on shared servers that are made or about to be, and not removed yet.
 static SHARED: Mutex<Vec<(Target, String)>> = Mutex::new(Vec::new());
 
 fn shared() -> MutexGuard<'static, Vec<(Target, String)>> {
@@ -351,15 +351,16 @@ impl Scratch {
             Ident(&name),
             owner.unwrap_or_default()
         );
+        let target = self.admin.with_database(&name);
+        if self.local.is_none() {
+            // Before it is there: who is interrupted may not hear that it was made.
+            shared().push((self.admin.clone(), name));
+        }
         admin.client.batch_execute(&sql).await.map_err(|e| {
             Error::from(e)
                 .while_("creating a scratch database")
                 .with_hint("scratch needs CREATEDB: use another role, or a local server")
         })?;
-        let target = self.admin.with_database(&name);
-        if self.local.is_none() {
-            shared().push((self.admin.clone(), name));
-        }
         Ok(target)
     }
 
@@ -410,11 +411,17 @@ fn drop_database(name: &str) -> String {
 }
 
 /// Removes what scratch left on shared servers when something ended it. What cannot be removed now, a later run
-/// removes.
+/// removes. Whoever calls it while it is at work waits until it is done.
 pub async fn abandon() {
+    static AT_WORK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _one = AT_WORK.lock().await;
     let left: Vec<(Target, String)> = shared().drain(..).collect();
     for (admin, name) in left {
         if let Ok(session) = Session::open(&admin).await {
+            // A server goes on making a database that nobody waits for.
+            let making = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+                where pid <> pg_backend_pid() and query like 'CREATE DATABASE%' and strpos(query, $1) > 0";
+            let _ = session.client.query(making, &[&name]).await;
             let _ = session.client.batch_execute(&drop_database(&name)).await;
         }
     }
