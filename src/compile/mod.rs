@@ -176,7 +176,12 @@ async fn old_names(
             let address = undone.iter().rev().fold(old.address.clone(), |at, (to, from)| follow(&at, to, from));
             let Some(node) = model.get(&address).filter(|n| n.spec != old.spec) else { continue };
             if let (Ok(a), Ok(b)) = (old.spec.read(), node.spec.read()) {
-                pair(&a, &b, prints.entry(address).or_default());
+                let mut pairs = Vec::new();
+                pair(&a, &b, &mut pairs);
+                if kinds::kind_of(&address).holds_values() {
+                    pairs.retain(|(old, new)| is_told_by_text(&a, &b, old, new));
+                }
+                prints.entry(address).or_default().extend(pairs);
             }
         }
     }
@@ -246,6 +251,10 @@ fn finish(fed: Fed, declaration: &Declaration, kept: &[Locked], major: u32) -> V
         }
         prints.sort();
         prints.dedup();
+        // Of a value there is one print.
+        if kinds::kind_of(&node.address).holds_values() {
+            prints.clear();
+        }
         node.prints = prints;
         (node.owner, node.comment, node.grants) = (None, None, None);
         let mut locked =
@@ -348,5 +357,17 @@ fn pair(old: &Value, new: &Value, prints: &mut Vec<(String, String)>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether all that prints as `new` printed as `old` before: values in other columns may be the same text by chance.
+fn is_told_by_text(before: &Value, after: &Value, old: &str, new: &str) -> bool {
+    match (before, after) {
+        (Value::String(a), Value::String(b)) => b != new || a == old,
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).all(|(a, b)| is_told_by_text(a, b, old, new)),
+        (Value::Object(a), Value::Object(b)) => {
+            b.iter().all(|(key, b)| a.get(key).is_none_or(|a| is_told_by_text(a, b, old, new)))
+        }
+        _ => true,
     }
 }

@@ -12,6 +12,7 @@ use crate::compile::{lock, Scratch};
 use crate::engine::{self, Choices, Desired};
 use crate::error::{Error, Result};
 use crate::model::{Address, Model, Node, Spec};
+use crate::plan::relabel::{relabelled, relabels};
 use crate::plan::rename::{renames, under_old_names};
 use doubt::{doubts, printed, Doubt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,8 +64,11 @@ pub async fn drift(
 /// Something stays undecided because there is no scratch.
 pub async fn plan(choices: &Choices<'_>, session: &Session, desired: &mut Desired, live: &Live) -> Result<()> {
     let (renamed, actual) = renames(&live.model, &desired.model, session.major);
+    let before = |address: &Address| renamed.iter().rev().fold(address.clone(), |at, r| at.moved(&r.to, &r.from));
+    let relabels = relabels(&actual, &desired.model, &before);
+    let actual = relabelled(&actual, &relabels.iter().collect::<Vec<_>>());
     let doubts = if renamed.is_empty() {
-        doubts(&live.model, &desired.model)
+        doubts(&actual, &desired.model)
     } else {
         doubts(&actual, &under_old_names(&desired.model))
     };

@@ -14,7 +14,7 @@ pub mod check;
 pub mod column;
 mod domain;
 mod early;
-mod enumeration;
+pub mod enumeration;
 mod exclusion;
 mod extension;
 pub mod foreign_key;
@@ -213,6 +213,11 @@ pub trait Kind: Sync {
     /// what is not named here is equal only byte for byte.
     fn printed(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether the texts in its spec are values: what one prints as says nothing about another.
+    fn holds_values(&self) -> bool {
+        false
     }
 
     /// Brings what may be spelled in several ways, by rules that the manual states, into one: specs that differ are

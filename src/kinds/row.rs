@@ -71,6 +71,19 @@ pub fn found(wanted: &Node, mut spec: RowSpec, values: Vec<Option<String>>) -> N
     Node { needs: table_of(&address), ..Node::new(address, Spec::of(&spec)) }
 }
 
+/// The spec with other values, where there are any: what becomes of a column's value.
+pub fn with_values(spec: &Spec, becomes: impl Fn(&str, &str) -> Option<String>) -> Option<Spec> {
+    let mut row: RowSpec = spec.read().ok()?;
+    let mut any = false;
+    for (column, value) in &mut row.values {
+        if let Some(now) = value.as_deref().and_then(|value| becomes(column, value)) {
+            *value = Some(now);
+            any = true;
+        }
+    }
+    any.then(|| Spec::of(&row))
+}
+
 impl Kind for ReferenceRow {
     fn name(&self) -> &'static str {
         "row"
@@ -134,6 +147,10 @@ impl Kind for ReferenceRow {
         let entry =
             |(column, value): (String, Option<String>)| (column.into(), value.map_or(Value::Null, Value::String));
         Some(Value::Mapping(values.into_iter().map(entry).collect()))
+    }
+
+    fn holds_values(&self) -> bool {
+        true
     }
 
     fn is_outward(&self) -> bool {

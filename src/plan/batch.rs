@@ -5,6 +5,7 @@ use super::file::{address_of, Batch, HazardNote, Step};
 use super::fingerprint;
 use super::graph::{order, Op, Verb};
 use super::held::{self, Locks};
+use super::relabel::{relabelled, relabels, Relabel};
 use super::rename::{again, moved, renames, under_old_names, Rename};
 use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
@@ -217,11 +218,13 @@ struct Forward {
 fn forward(input: &Input, deltas: &[Delta], keep: States) -> Result<Forward> {
     let (renames, renamed) = renames(input.actual, input.desired, input.major);
     if renames.is_empty() {
-        return ordered(input, renames, &renamed, deltas, keep);
+        return ordered(input, renames, &renamed, deltas, keep, &Address::clone);
     }
     let desired = under_old_names(input.desired);
     let deltas = diff(&renamed, &desired);
-    ordered(&Input { desired: &desired, ..*input }, renames, &renamed, &deltas, keep)
+    let before: Vec<(Address, Address)> = renames.iter().rev().map(|r| (r.to.clone(), r.from.clone())).collect();
+    let printed_as = |address: &Address| after(address, &before);
+    ordered(&Input { desired: &desired, ..*input }, renames, &renamed, &deltas, keep, &printed_as)
 }
 
 /// With renames that are known already, as on the way back.
@@ -235,15 +238,30 @@ fn forward_named(input: &Input, named: &[(Address, Address)]) -> Result<Forward>
         }
     }
     let deltas = diff(&model, input.desired);
-    ordered(input, renames, &model, &deltas, States::Dropped)
+    ordered(input, renames, &model, &deltas, States::Dropped, &Address::clone)
 }
 
-fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta], keep: States) -> Result<Forward> {
+/// `printed_as`: the name by which live texts call a type.
+fn ordered(
+    input: &Input,
+    renames: Vec<Rename>,
+    renamed: &Model,
+    deltas: &[Delta],
+    keep: States,
+    printed_as: &dyn Fn(&Address) -> Address,
+) -> Result<Forward> {
     // What is live is still printed under the old names, for those who go back.
     let printed = renamed;
-    let reworded = reworded(renamed, deltas);
+    let relabels = relabels(renamed, input.desired, printed_as);
+    let all: Vec<&Relabel> = relabels.iter().collect();
+    let relabelled = relabelled(renamed, &all);
+    let (renamed, deltas) = match &relabelled {
+        Cow::Owned(model) => (model, Cow::Owned(diff(model, input.desired))),
+        Cow::Borrowed(model) => (*model, Cow::Borrowed(deltas)),
+    };
+    let reworded = reworded(renamed, &deltas);
     let (renamed, deltas) = match &reworded {
-        Some(model) => (model, &*diff(model, input.desired)),
+        Some(model) => (model, Cow::Owned(diff(model, input.desired))),
         None => (renamed, deltas),
     };
     let surroundings = input.surroundings;
@@ -263,14 +281,20 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
     let known = Known { sizes: &sizes, search_path: input.search_path };
     let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
     let unmanaged = hanging_on_new_names(input.unmanaged, &named);
-    let fates = fates(&scope, &unmanaged, deltas)?;
+    let fates = fates(&scope, &unmanaged, &deltas)?;
     let ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
     touched.extend(renames.iter().map(|r| r.from.clone()));
 
     let mut cuts: Vec<Cut> = Vec::new();
     let mut states: Vec<Model> = Vec::new();
-    let mut state = State { gone: BTreeSet::new(), made: BTreeMap::new(), major: input.major };
+    let mut state = State {
+        gone: BTreeSet::new(),
+        made: BTreeMap::new(),
+        relabels: &relabels,
+        altered: BTreeSet::new(),
+        major: input.major,
+    };
     let mut cut = Cut::default();
     // What has to be committed first comes alone, or with the renames if it is renamed itself: nothing is granted or taken
     // down before what keeps it safe.
@@ -318,13 +342,16 @@ fn ordered(input: &Input, renames: Vec<Rename>, renamed: &Model, deltas: &[Delta
 }
 
 /// How the model differs from the start after some operations.
-struct State {
+struct State<'a> {
     gone: BTreeSet<Address>,
     made: BTreeMap<Address, Node>,
+    relabels: &'a [Relabel],
+    /// What was altered: the labels of these enums are renamed.
+    altered: BTreeSet<Address>,
     major: u32,
 }
 
-impl State {
+impl State<'_> {
     fn apply(&mut self, op: &Op, actual: &Model, desired: &Model) {
         match op.verb {
             Verb::Drop => {
@@ -343,6 +370,7 @@ impl State {
                 }
             }
             Verb::Create | Verb::Alter => {
+                self.altered.insert(op.address.clone());
                 for address in op.riders.iter().chain([&op.address]) {
                     if let Some(new) = desired.get(address) {
                         let anew = self.gone.contains(address);
@@ -356,6 +384,8 @@ impl State {
 
     /// The whole model.
     fn model(&self, actual: &Model) -> Model {
+        let done: Vec<&Relabel> = self.relabels.iter().filter(|r| self.altered.contains(&r.address)).collect();
+        let actual = relabelled(actual, &done);
         let kept =
             actual.nodes().iter().filter(|n| !self.gone.contains(&n.address) && !self.made.contains_key(&n.address));
         Model::new(kept.chain(self.made.values()).cloned().collect())

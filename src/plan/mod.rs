@@ -13,6 +13,7 @@ mod graph;
 pub mod held;
 mod make;
 mod preflight;
+pub mod relabel;
 pub mod rename;
 mod search_path;
 

@@ -1,6 +1,7 @@
 //! Preflight: what the data and the role's privileges say against a plan, asked before anybody reviews it.
 
 use super::batch::Input;
+use super::relabel::{relabelled, relabels, Relabel};
 use super::rename::{renames, under_old_names, Rename};
 use super::Finding;
 use crate::catalog::Session;
@@ -20,7 +21,14 @@ pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
         true => Cow::Borrowed(input.desired),
         false => Cow::Owned(under_old_names(input.desired)),
     };
-    let mut under_new_names = (!done.is_empty()).then(|| diff(&renamed, &desired));
+    let before = |address: &Address| done.iter().rev().fold(address.clone(), |at, r| at.moved(&r.to, &r.from));
+    let relabels = relabels(&renamed, &desired, &before);
+    let all: Vec<&Relabel> = relabels.iter().collect();
+    if let Cow::Owned(model) = relabelled(&renamed, &all) {
+        renamed = Cow::Owned(model);
+    }
+    let changed = !done.is_empty() || !relabels.is_empty();
+    let mut under_new_names = changed.then(|| diff(&renamed, &desired));
     if let Some(model) = reworded(&renamed, under_new_names.as_deref().unwrap_or(deltas)) {
         renamed = Cow::Owned(model);
         under_new_names = Some(diff(&renamed, &desired));
@@ -44,7 +52,10 @@ pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
             continue;
         }
         let asked = kinds::kind_of(&new.address).preflight(delta.old, new, &scope);
-        let live = |q: Question| Question { sql: under_live_names(&q.sql, &shadows), ..q };
+        let live = |q: Question| {
+            let sql = relabels.iter().fold(q.sql, |sql, relabel| relabel.back().said(&sql).unwrap_or(sql));
+            Question { sql: under_live_names(&sql, &shadows), refused: q.refused }
+        };
         questions.extend(asked.into_iter().map(|q| (new.address.clone(), live(q))));
     }
     questions

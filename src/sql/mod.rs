@@ -16,6 +16,6 @@ mod references;
 
 pub use columns::columns;
 pub use fragment::{Fragment, Mistake, Shape};
-pub use parser::{bracketed, tokens, without_values};
+pub use parser::{bracketed, tokens, without_values, Token};
 pub use quote::{literal, qualified, Ident};
 pub use references::{mentions, own_columns, qualify, references, Reference, Space};
