@@ -11,7 +11,7 @@ use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
 use crate::diff::{diff, reworded, Delta};
 use crate::error::Result;
-use crate::kinds::{self, facet, Change, Hazard, Lock, Scope};
+use crate::kinds::{self, facet, Alter, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,8 +64,8 @@ pub fn build(input: &Input, deltas: &[Delta]) -> Result<Built> {
         let unmanaged = hanging_on_new_names(input.unmanaged, &so_far);
         let back =
             Input { actual: &after, desired: &before, unmanaged: &unmanaged, surroundings: &surroundings, ..*input };
-        match way_back(&back, &batch.renames, &earlier) {
-            Ok(undo) => batch.batch.undo = undo,
+        match forward_named(&back, &batch.renames) {
+            Ok(undo) => batch.batch.undo = undo.batches.into_iter().map(|cut| cut.batch).collect(),
             Err(error) => batch.batch.no_undo = Some(error.line()),
         }
         earlier.extend(batch.renames.iter().cloned());
@@ -76,22 +76,6 @@ pub fn build(input: &Input, deltas: &[Delta]) -> Result<Built> {
     }
     let batches = built.batches.into_iter().map(|b| b.batch).collect();
     Ok(Built { batches, touched: built.touched, after: before.into_owned(), changed, renames })
-}
-
-/// The way back of a batch that renamed things, from new to old names. What is live is printed under the names that it
-/// had before the plan: so where an `earlier` batch renamed things, these have their old names while it goes back.
-fn way_back(input: &Input, renames: &[(Address, Address)], earlier: &[(Address, Address)]) -> Result<Vec<Batch>> {
-    let direct = forward_named(input, renames)?;
-    if earlier.is_empty() || direct.batches.is_empty() {
-        return Ok(direct.batches.into_iter().map(|cut| cut.batch).collect());
-    }
-    let move_back = |model: &Model, (new, old): &(Address, Address)| moved(model, new, old, input.major);
-    let desired = earlier.iter().rev().fold(input.desired.clone(), |model, rename| move_back(&model, rename));
-    let named: Vec<(Address, Address)> = earlier.iter().chain(renames).cloned().collect();
-    let there = forward_named(&Input { desired: &desired, ..*input }, &named)?;
-    let forth: Vec<(Address, Address)> = earlier.iter().rev().map(|(new, old)| (old.clone(), new.clone())).collect();
-    let again = forward_named(&Input { actual: &desired, desired: input.desired, ..*input }, &forth)?;
-    Ok(there.batches.into_iter().chain(again.batches).map(|cut| cut.batch).collect())
 }
 
 /// What is known of live things by the names that they have after renames.
@@ -282,43 +266,38 @@ fn ordered(
     let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();
     let unmanaged = hanging_on_new_names(input.unmanaged, &named);
     let fates = fates(&scope, &unmanaged, &deltas)?;
-    let ops = order(&fates, &scope)?;
+    let mut ops = order(&fates, &scope)?;
     let mut touched: BTreeSet<Address> = fates.keys().cloned().collect();
     touched.extend(renames.iter().map(|r| r.from.clone()));
 
     let mut cuts: Vec<Cut> = Vec::new();
     let mut states: Vec<Model> = Vec::new();
-    let mut state = State {
-        gone: BTreeSet::new(),
-        made: BTreeMap::new(),
-        relabels: &relabels,
-        altered: BTreeSet::new(),
-        major: input.major,
-    };
+    let (mut first, mut state) = (State::new(&relabels, input.major), State::new(&relabels, input.major));
     let mut cut = Cut::default();
-    // What has to be committed first comes alone, or with the renames if it is renamed itself: nothing is granted or taken
-    // down before what keeps it safe.
-    let is_first = |op: &&Op| op.changes.iter().any(|change| change.commit_after);
-    let (first, rest): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(is_first);
-    let renamed_too = |op: &&Op| renames.iter().any(|r| op.address.is_within(&r.to));
-    let alone = !first.is_empty() && !first.iter().any(renamed_too);
-    if !alone {
-        cut.rename(&renames, &known);
+    // What has to be committed first comes alone, before anything is renamed, granted or taken down.
+    for op in ops.iter_mut() {
+        let Some(last) = op.changes.iter().rposition(|change| change.commit_after) else { continue };
+        let (Some(old), Some(new)) = (op.old, op.new) else { continue };
+        let address = printed_as(&op.address);
+        let rest = op.changes.split_off(last + 1);
+        let now = std::mem::replace(&mut op.changes, rest);
+        let now = match kinds::kind_of(&address).alter(old, &Node { address: address.clone(), ..new.clone() }, &scope) {
+            Alter::InPlace(changes) if address != op.address => changes,
+            _ => now,
+        };
+        cut.push(verb(op), &address, &now, &|address| input.actual.get(address).is_some(), &known);
+        let found = input.actual.get(&address).unwrap_or(old);
+        let hints = merged(None, new, false, input.major).hints;
+        first.made.insert(address, Node { spec: new.spec.clone(), hints, ..found.clone() });
+        first.altered.insert(op.address.clone());
     }
-    if !first.is_empty() {
-        let found = if alone { input.actual } else { printed };
-        for op in first {
-            cut.push(verb(op), &op.address, &op.changes, &|address| found.get(address).is_some(), &known);
-            state.apply(op, found, input.desired);
-        }
-        states.extend((keep == States::Kept).then(|| state.model(found)));
+    if !cut.batch.steps.is_empty() {
+        states.extend((keep == States::Kept).then(|| first.model(input.actual)));
         cuts.push(std::mem::take(&mut cut));
     }
-    if alone {
-        cut.rename(&renames, &known);
-    }
+    cut.rename(&renames, &known);
     let mut validations = Cut::default();
-    for op in rest {
+    for op in &ops {
         let (later, now): (Vec<Change>, Vec<Change>) = op.changes.iter().cloned().partition(|c| c.deferred);
         let live = |address: &Address| renamed.get(address).is_some() && !state.gone.contains(address);
         if !now.is_empty() {
@@ -351,7 +330,11 @@ struct State<'a> {
     major: u32,
 }
 
-impl State<'_> {
+impl<'a> State<'a> {
+    fn new(relabels: &'a [Relabel], major: u32) -> Self {
+        Self { gone: BTreeSet::new(), made: BTreeMap::new(), relabels, altered: BTreeSet::new(), major }
+    }
+
     fn apply(&mut self, op: &Op, actual: &Model, desired: &Model) {
         match op.verb {
             Verb::Drop => {
