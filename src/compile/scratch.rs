@@ -273,9 +273,9 @@ impl Scratch {
     }
 
     /// Whether statements can be run as the role that a plan is for, which is no superuser for that. On a local server
-    /// it sees all rows, as whoever applies a plan does, and is made a member of the `others`, so that it can give things to
+    /// it sees all rows, as whoever applies a plan does, and is made a member of the `owners`, so that it can give things to
     /// them, but of none that could reach out of the database; on a shared one it has to be ours.
-    pub async fn stands_in_for(&self, role: &str, others: &[String]) -> Result<bool> {
+    pub async fn stands_in_for(&self, role: &str, owners: &[String]) -> Result<bool> {
         let session = Session::open(&self.admin).await?;
         if self.local.is_none() {
             return Ok(session.role == role);
@@ -285,9 +285,9 @@ impl Scratch {
         let mut sql = format!("{verb} ROLE {} LOGIN BYPASSRLS", Ident(role));
         let harmless = "select rolname::text from pg_roles
             where rolname = any ($1) and rolname <> $2 and not rolsuper and rolname !~ '^pg_'";
-        for row in session.client.query(harmless, &[&others, &role]).await? {
-            let other: String = row.try_get(0)?;
-            sql.push_str(&format!("; GRANT {} TO {}", Ident(&other), Ident(role)));
+        for row in session.client.query(harmless, &[&owners, &role]).await? {
+            let owner: String = row.try_get(0)?;
+            sql.push_str(&format!("; GRANT {} TO {}", Ident(&owner), Ident(role)));
         }
         session.client.batch_execute(&sql).await?;
         Ok(true)

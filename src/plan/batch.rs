@@ -10,7 +10,7 @@ use super::rename::{again, moved, renames, under_old_names, Rename};
 use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
 use crate::diff::{diff, reworded, Delta};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
 use std::borrow::Cow;
@@ -168,7 +168,7 @@ impl Cut {
 
     /// Adds renames; PostgreSQL carries some along.
     fn rename(&mut self, renames: &[Rename], known: &Known<'_>) {
-        for Rename { from, to, up } in renames {
+        for Rename { from, to, up, meets: _ } in renames {
             if let Some(up) = up {
                 self.push("rename", to, std::slice::from_ref(up), &|_| true, known);
             }
@@ -234,6 +234,11 @@ fn ordered(
     keep: States,
     printed_as: &dyn Fn(&Address) -> Address,
 ) -> Result<Forward> {
+    if let Some((rename, other)) = renames.iter().find_map(|r| Some((r, r.meets.as_ref()?))) {
+        let Rename { from, to, .. } = rename;
+        return Err(Error::new(format!("{from} cannot become {to} while {other} has that name"))
+            .with_hint("drop that with a plan of its own first"));
+    }
     // What is live is still printed under the old names, for those who go back.
     let printed = renamed;
     let relabels = relabels(renamed, input.desired, printed_as);

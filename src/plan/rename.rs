@@ -11,6 +11,8 @@ pub struct Rename {
     pub from: Address,
     pub to: Address,
     pub up: Option<Change>,
+    /// What of another kind has the new name when its turn comes: tables and types share their names.
+    pub meets: Option<Address>,
 }
 
 /// Finds the renames that are still to be done and returns the actual model as it will be after them.
@@ -30,7 +32,7 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Renam
         renames.push(done);
         for (before, after) in carried(&model, &from, &node.address) {
             model = Cow::Owned(moved(&model, &before, &after, major));
-            renames.push(Rename { from: before, to: after, up: None });
+            renames.push(Rename { from: before, to: after, up: None, meets: None });
         }
         for (from, to) in followers(&model, desired, &node.address, &old, &new) {
             if let Some(done) = rename(&model, &from, &to) {
@@ -47,12 +49,21 @@ pub fn renames<'a>(actual: &'a Model, desired: &Model, major: u32) -> (Vec<Renam
 fn rename(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
     let node = model.get(from).filter(|_| !kinds::routine::same_shape(from, to))?;
     let up = kinds::kind_of(from).rename(node, to.name())?;
-    Some(Rename { from: from.clone(), to: to.clone(), up: Some(up) })
+    Some(Rename { from: from.clone(), to: to.clone(), up: Some(up), meets: meets(model, node, to) })
+}
+
+/// What has a name in the space in which a node is to have it.
+fn meets(model: &Model, node: &Node, to: &Address) -> Option<Address> {
+    let slots = |node: &Node| kinds::kind_of(&node.address).slots(node);
+    let wanted = slots(&Node { address: to.clone(), ..node.clone() });
+    let siblings = to.parent().filter(|_| !wanted.is_empty()).into_iter().flat_map(|parent| model.children(&parent));
+    let mut others = siblings.filter(|other| other.address != node.address);
+    others.find(|other| slots(other).iter().any(|slot| wanted.contains(slot))).map(|other| other.address.clone())
 }
 
 /// One of those that [`renames`] found, the other way round.
 pub fn again(model: &Model, from: &Address, to: &Address) -> Option<Rename> {
-    let carried = || Rename { from: from.clone(), to: to.clone(), up: None };
+    let carried = || Rename { from: from.clone(), to: to.clone(), up: None, meets: None };
     rename(model, from, to)
         .or_else(|| (model.get(from).is_some() && kinds::routine::same_shape(from, to)).then(carried))
 }

@@ -25,6 +25,8 @@ pub struct Part {
     pub after: BTreeSet<Address>,
     /// Every role that any of it names.
     pub roles: BTreeSet<String>,
+    /// Those to whom any of it belongs.
+    pub owners: BTreeSet<String>,
     /// Every extension that any of it needs.
     pub extensions: BTreeSet<String>,
     /// Those of them that nobody declared.
@@ -90,6 +92,12 @@ impl Part {
             .collect();
         Self {
             after: nodes.iter().chain(&rows).map(|n| after(&n.address)).chain(draft.touched.iter().cloned()).collect(),
+            owners: nodes
+                .iter()
+                .chain(made.iter().copied())
+                .filter_map(|n| n.owner.as_deref())
+                .map(str::to_owned)
+                .collect(),
             roles: nodes.iter().chain(made).flat_map(kinds::roles).collect(),
             model: Model::new(nodes),
             rows,

@@ -176,7 +176,9 @@ pub async fn roles(scratch: &Scratch, part: &Part, surroundings: &Surroundings) 
     let names: Vec<String> = names.into_iter().cloned().collect();
     let missing = scratch.missing_roles(&names).await?;
     let role = &surroundings.role;
-    let role = if scratch.stands_in_for(role, &names).await? { Role::Plans(role.clone()) } else { Role::Own };
+    // Of no other: what is revoked would be taken for a grant that one of them made.
+    let owners: Vec<String> = part.owners.iter().cloned().collect();
+    let role = if scratch.stands_in_for(role, &owners).await? { Role::Plans(role.clone()) } else { Role::Own };
     Ok((role, missing.into_iter().collect()))
 }
 
