@@ -252,6 +252,8 @@ pub struct Scope<'a> {
     pub held_by_policies: bool,
     /// What default privileges on the target give to new things of a class in a schema.
     pub default_grants: &'a dyn Fn(char, &str) -> DefaultGrants,
+    /// Whether a live spec says what a desired one says, in whatever words the server prints it.
+    pub same_spec: fn(&Node, &Node) -> bool,
 }
 
 /// What default privileges make of a new thing's ACL (manual, ALTER DEFAULT PRIVILEGES).

@@ -171,8 +171,10 @@ impl Kind for Policy {
         let calls = |node: &Node| -> Vec<Address> {
             node.needs.iter().filter(|need| need.kind() == "function").cloned().collect()
         };
-        let same =
-            scope.actual.get(&node.address).is_some_and(|live| live.spec == node.spec && calls(live) == calls(node));
+        let same = scope
+            .actual
+            .get(&node.address)
+            .is_some_and(|live| calls(live) == calls(node) && covers(live, node, scope.same_spec));
         let widens = !restrictive && !same && secured_already(&node.address, scope);
         vec![Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)).hazard_if(
             widens,
@@ -183,7 +185,10 @@ impl Kind for Policy {
 
     fn drop(&self, node: &Node, scope: &Scope) -> Vec<Change> {
         let restrictive = node.spec.read::<PolicySpec>().is_ok_and(|s| s.restrictive);
-        let same = scope.desired.get(&node.address).is_some_and(|wanted| wanted.spec == node.spec);
+        let same = scope
+            .desired
+            .get(&node.address)
+            .is_some_and(|wanted| covers(wanted, node, |wide, narrow| (scope.same_spec)(narrow, wide)));
         let stays = !same && node.address.parent().is_some_and(|table| scope.desired.get(&table).is_some());
         vec![Change::new(format!("DROP {}", self.phrase(node)), Lock::AccessExclusive, &table_of(&node.address))
             .hazard_if(restrictive && stays, Hazard::AccessWidened, "a restrictive policy no longer holds rows back")]
@@ -221,6 +226,20 @@ impl Kind for Policy {
         let sql = format!("ALTER {} RENAME TO {}", self.phrase(node), Ident(to));
         Some(Change::new(sql, Lock::AccessExclusive, &table_of(&node.address)))
     }
+}
+
+/// Whether one of two policies decides by what the other decides by, and for all commands that the other is for.
+fn covers(wide: &Node, narrow: &Node, same: impl Fn(&Node, &Node) -> bool) -> bool {
+    if same(wide, narrow) {
+        return true;
+    }
+    let (Ok(all), Ok(one)) = (wide.spec.read::<PolicySpec>(), narrow.spec.read::<PolicySpec>()) else { return false };
+    // What is read or deleted is tested by `using` alone.
+    let checked = !matches!(one.command.as_str(), "select" | "delete");
+    let is_wider = all.command == "all" && one.command != "insert";
+    let check = all.check.clone().filter(|_| checked);
+    let as_one = PolicySpec { command: one.command.clone(), check, ..all };
+    is_wider && same(&Node { spec: Spec::of(&as_one), ..wide.clone() }, narrow)
 }
 
 /// Whether row security is on for the live table, so that a policy changes who sees what.

@@ -260,6 +260,7 @@ mod tests {
             sizes: &|_| 0,
             held_by_policies: false,
             default_grants: &|_, _| Default::default(),
+            same_spec: |live, desired| live.spec == desired.spec,
         };
         match View.alter(old, new, &scope) {
             Alter::InPlace(changes) => Some(changes.into_iter().map(|c| (c.sql, c.hazards.len())).collect()),

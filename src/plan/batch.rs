@@ -9,7 +9,7 @@ use super::relabel::{relabelled, relabels, Relabel};
 use super::rename::{again, moved, renames, under_old_names, Rename};
 use super::search_path::SearchPath;
 use crate::catalog::{Live, Surroundings, Unmanaged};
-use crate::diff::{diff, reworded, Delta};
+use crate::diff::{diff, reworded, same_spec, Delta};
 use crate::error::{Error, Result};
 use crate::kinds::{self, facet, Alter, Change, Hazard, Lock, Scope};
 use crate::model::{Address, Hints, Model, Node};
@@ -266,6 +266,7 @@ fn ordered(
         sizes: &sizes,
         held_by_policies: surroundings.held_by_policies,
         default_grants: &default_grants,
+        same_spec,
     };
     let known = Known { sizes: &sizes, search_path: input.search_path };
     let named: Vec<(Address, Address)> = renames.iter().map(|r| (r.from.clone(), r.to.clone())).collect();

@@ -6,7 +6,7 @@ use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
 use super::preflight::{ask, privileges, questions, withheld};
 use super::search_path::SearchPath;
 use crate::catalog::{Live, Session, Sizes, Wanted};
-use crate::diff::{diff, Delta};
+use crate::diff::{diff, same_spec, Delta};
 use crate::error::Result;
 use crate::kinds::relation::table_of;
 use crate::kinds::{self, facet, Hazard, Scope};
@@ -138,6 +138,7 @@ fn given(input: &Input, touched: &BTreeSet<Address>, renames: &[(Address, Addres
         sizes: &sizes,
         held_by_policies: input.surroundings.held_by_policies,
         default_grants: &default_grants,
+        same_spec,
     };
     let before = |address: &Address| renames.iter().rev().fold(address.clone(), |at, (from, to)| at.moved(to, from));
     let new = touched.iter().filter(|address| input.actual.get(&before(address)).is_none());

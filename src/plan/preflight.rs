@@ -5,7 +5,7 @@ use super::relabel::{relabelled, relabels, Relabel};
 use super::rename::{renames, under_old_names, Rename};
 use super::Finding;
 use crate::catalog::Session;
-use crate::diff::{diff, reworded, Delta};
+use crate::diff::{diff, reworded, same_spec, Delta};
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
 use crate::model::{Address, Model};
@@ -42,6 +42,7 @@ pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
         sizes: &sizes,
         held_by_policies: input.surroundings.held_by_policies,
         default_grants: &default_grants,
+        same_spec,
     };
     let mut questions = Vec::new();
     for delta in under_new_names.as_deref().unwrap_or(deltas) {
