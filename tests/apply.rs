@@ -599,6 +599,40 @@ fn missing_privileges_are_said_beforehand() {
     assert!(!shape(&stage).contains("more"));
 }
 
+/// Foreign keys are looked after as the owner, who finds nothing in a schema that he may not use.
+#[test]
+fn an_owner_whose_foreign_keys_would_refuse_rows_is_named() {
+    role("no_user", "");
+    let base = "create schema app; create table app.p (id int primary key); create table app.alone (id int);
+        create table app.c (id int primary key, p int references app.p); insert into app.p values (1)";
+    let yaml = |grants: &str| {
+        format!(
+            "schemas: [app]
+schema: {{ app: {{ grants: {{ {grants} }} }} }}
+tables:
+  app.p: {{ columns: {{ id: int primary key }}, owner: no_user }}
+  app.alone: {{ columns: {{ id: int }}, owner: no_user }}
+  app.c: {{ columns: {{ id: int primary key, p: int references app.p }} }}
+"
+        )
+    };
+    let words = "is to belong to role no_user, which may not use schema app";
+    let stage = Stage::with(base, &yaml("no_user: [create]"));
+    let ran = stage.on(&["plan"]);
+    assert_eq!(ran.ok().out.matches(words).count(), 1, "{ran}");
+    assert!(ran.out.contains(&format!("table app.p: {words}")), "{ran}");
+    // It would be so.
+    stage.sql("alter table app.p owner to no_user");
+    let refused = "do $$ begin insert into app.c values (1, 1); raise 'it is not'; exception when insufficient_privilege then null; end $$";
+    stage.sql(refused);
+    stage.sql("alter table app.p owner to postgres");
+    for granted in ["no_user: [usage]", "public: [usage]"] {
+        stage.declare(&yaml(granted));
+        let ran = stage.on(&["plan"]);
+        assert!(!ran.ok().out.contains(words), "{ran}");
+    }
+}
+
 #[test]
 fn a_backfill_touches_every_row_whatever_policies_hide() {
     role("rows_owner", "login");

@@ -8,10 +8,10 @@ use crate::catalog::Session;
 use crate::diff::{diff, reworded, same_spec, Delta};
 use crate::error::{Error, Result};
 use crate::kinds::{self, Question, Scope};
-use crate::model::{Address, Model};
+use crate::model::{Address, Model, Node};
 use crate::sql::{qualified, references, Fragment, Ident, Shape, Space};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The questions that the kinds have about what a plan creates and alters. `deltas` is how the models differ.
 pub fn questions(input: &Input, deltas: &[Delta]) -> Vec<(Address, Question)> {
@@ -219,6 +219,7 @@ left join pg_class t on t.relnamespace = s.oid and t.relname = 'run'";
 /// What the role lacks for what the plan touches: ownership of live things, CREATE in schemas, the journal.
 pub async fn privileges(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
     let mut findings = missing_roles(session, touched, input).await?;
+    findings.extend(kept_from_keys(session, touched, input).await?);
     if session.superuser {
         return Ok(findings);
     }
@@ -311,6 +312,57 @@ async fn new_owners(session: &Session, touched: &BTreeSet<Address>, input: &Inpu
         }
     }
     Ok(findings)
+}
+
+/// New owners who may not use the schema of a table with foreign keys: PostgreSQL looks into it for them as its owner.
+async fn kept_from_keys(session: &Session, touched: &BTreeSet<Address>, input: &Input<'_>) -> Result<Vec<Finding>> {
+    let sql = "select has_schema_privilege(r.oid, coalesce(s.oid, 0), 'USAGE')
+                 or exists (select from pg_roles g where g.rolname = any ($3) and pg_has_role(r.oid, g.oid, 'USAGE'))
+               from pg_roles r left join pg_namespace s on s.nspname = $2::text where r.rolname = $1::text";
+    let is_new = |node: &&Node| {
+        let live = input.actual.get(&node.address).and_then(|live| live.owner.as_deref());
+        node.owner.is_some() && live != node.owner.as_deref()
+    };
+    let tables = touched.iter().filter(|address| address.kind() == "table");
+    let tables: Vec<&Node> = tables.filter_map(|address| input.desired.get(address)).filter(is_new).collect();
+    let keyed = if tables.is_empty() { BTreeSet::new() } else { keyed(input.desired) };
+    let mut known: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for node in tables.into_iter().filter(|node| keyed.contains(&node.address)) {
+        let (owner, schema) = (node.owner.as_deref().unwrap_or_default(), node.address.schema());
+        if !known.contains_key(&(owner, schema)) {
+            let users = users(&node.address.top(), input.desired);
+            let row = session.client.query_opt(sql, &[&owner, &schema, &users]).await?;
+            let may = row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.unwrap_or(Some(true));
+            known.insert((owner, schema), may == Some(true) || users.iter().any(|user| user == "public"));
+        }
+        if !known[&(owner, schema)] {
+            let text = format!(
+                "is to belong to role {owner}, which may not use schema {schema}: PostgreSQL looks for what foreign keys \
+                 refer to as the owner, and would refuse rows"
+            );
+            findings.push(Finding { address: node.address.to_string(), text, rows: None, examples: Vec::new() });
+        }
+    }
+    Ok(findings)
+}
+
+/// Those who may use a schema as it is declared.
+fn users(schema: &Address, desired: &Model) -> Vec<String> {
+    let node = desired.get(schema);
+    let held = node.and_then(|node| node.grants.as_ref()).into_iter().flat_map(|grants| &grants.0);
+    let granted = held.filter(|(_, held)| held.iter().any(|p| p.name == "usage")).map(|(role, _)| role.clone());
+    granted.chain(node.and_then(|node| node.owner.as_deref()).map(str::to_owned)).collect()
+}
+
+/// The tables that have foreign keys or are referred to by some.
+fn keyed(desired: &Model) -> BTreeSet<Address> {
+    let keys = desired.nodes().iter().filter(|node| node.address.kind() == "foreign key");
+    let ends = |key: &Node| {
+        let referent = kinds::kind_of(&key.address).referent(key).map(|(table, _)| table);
+        key.address.parent().into_iter().chain(referent)
+    };
+    keys.flat_map(ends).collect()
 }
 
 /// Tables that foreign keys are to refer to, and the role may not.
