@@ -17,7 +17,7 @@ pub fn consequences(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Haza
             found.insert(node.address.clone(), vec![(Hazard::AccessWidened, why)]);
         }
     }
-    let changed: Vec<&Node> = fates.values().filter_map(computes_otherwise).collect();
+    let changed: Vec<&Node> = fates.values().filter_map(|fate| computes_otherwise(fate, scope)).collect();
     if changed.is_empty() {
         return found;
     }
@@ -28,7 +28,7 @@ pub fn consequences(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Haza
         let past = secured(node, scope).map(|table| {
             format!("it reads {table} with the rights of its owner, whatever row security lets who asks see, and shows other rows than before")
         });
-        let stored = stored(node, &users, fates).map(|why| (Hazard::DataLoss, why));
+        let stored = stored(node, &users, fates, scope).map(|why| (Hazard::DataLoss, why));
         let reasons = decides.into_iter().chain(past).map(|why| (Hazard::AccessWidened, why));
         let reasons: Vec<(Hazard, String)> = reasons.chain(stored).collect();
         if !reasons.is_empty() {
@@ -39,7 +39,7 @@ pub fn consequences(fates: &Fates, scope: &Scope) -> BTreeMap<Address, Vec<(Haza
 }
 
 /// What becomes of something that is there before and after and gives other results then.
-fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
+fn computes_otherwise<'a>(fate: &Fate<'a>, scope: &Scope) -> Option<&'a Node> {
     let (old, new) = match fate {
         Fate::Alter { old, new, .. }
         | Fate::Replace { old, new }
@@ -48,7 +48,7 @@ fn computes_otherwise<'a>(fate: &Fate<'a>) -> Option<&'a Node> {
         Fate::Create(_) | Fate::Drop(_) => return None,
     };
     let kind = kinds::kind_of(&new.address);
-    (kind.computes(old)? != kind.computes(new)?).then_some(new)
+    (kind.computes(old)? != kind.computes(new)? && !(scope.same_spec)(old, new)).then_some(new)
 }
 
 /// What is new and somebody besides its owner may use, be it by default privileges.
@@ -105,7 +105,7 @@ fn deciding<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, scope: 
 }
 
 /// Why what is stored somewhere is no longer what the node computes.
-fn stored<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, fates: &Fates) -> Option<String> {
+fn stored<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, fates: &Fates, scope: &Scope) -> Option<String> {
     let words = |node: &Node| kinds::kind_of(&node.address).stores_results(node);
     // What it stores itself is computed again.
     if words(node).is_some() {
@@ -113,7 +113,7 @@ fn stored<'a>(node: &'a Node, users: &HashMap<Address, Vec<&'a Node>>, fates: &F
     }
     let stays = |address: &Address| match fates.get(address) {
         None | Some(Fate::Lift { .. }) => true,
-        Some(fate @ Fate::Alter { .. }) => computes_otherwise(fate).is_none(),
+        Some(fate @ Fate::Alter { .. }) => computes_otherwise(fate, scope).is_none(),
         Some(Fate::Create(_) | Fate::Drop(_) | Fate::Replace { .. } | Fate::Swap { .. }) => false,
     };
     let resting = resting(node, users, |user| words(user).is_some());
