@@ -9,7 +9,7 @@
 mod support;
 
 use pgplumb::{engine, inspect, kinds};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
@@ -116,13 +116,14 @@ struct Wanted {
     with_public: bool,
     kinds: BTreeSet<String>,
     references: Vec<Reference>,
+    labels: Labels,
 }
 
 impl Wanted {
     async fn of(database: &Database<'_>, declaration: PathBuf) -> Result<Self, String> {
         let kinds = write(database, &declaration).await.map_err(|e| format!("inspect: {e}"))?;
         let (dump, with_public) = (database.server.pg_dump(&database.name)?, database.has_public()?);
-        Ok(Self { declaration, dump, with_public, kinds, references: Vec::new() })
+        Ok(Self { declaration, dump, with_public, kinds, references: Vec::new(), labels: Labels::new() })
     }
 }
 
@@ -153,6 +154,53 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Writes into the declaration what became of labels.
+    fn declare_labels(&mut self, labels: Labels) -> Result<(), String> {
+        let words = |error: &dyn std::fmt::Display| error.to_string();
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let file = self.declaration.join("enums.yaml");
+        let text = std::fs::read_to_string(&file).map_err(|e| words(&e))?;
+        let mut yaml: serde_yaml::Value = serde_yaml::from_str(&text).map_err(|e| words(&e))?;
+        let enums = yaml.get_mut("enums").and_then(serde_yaml::Value::as_mapping_mut).ok_or("no enums")?;
+        for (name, one) in enums.iter_mut() {
+            let (schema, name) =
+                pgplumb::sql::name::split(name.as_str().unwrap_or_default()).ok_or("an enum's name")?;
+            let Some(convert) = labels.get(&(schema.unwrap_or_else(|| "public".into()), name)) else { continue };
+            let convert: serde_yaml::Mapping =
+                convert.iter().map(|(from, to)| (from.as_str().into(), to.as_str().into())).collect();
+            if let Some(values) = one.as_sequence().cloned() {
+                *one = serde_yaml::Mapping::from_iter([("values".into(), values.into())]).into();
+            }
+            one.as_mapping_mut().ok_or("an enum's form")?.insert("convert".into(), convert.into());
+        }
+        std::fs::write(&file, serde_yaml::to_string(&yaml).map_err(|e| words(&e))?).map_err(|e| words(&e))?;
+        self.labels = labels;
+        Ok(())
+    }
+}
+
+/// By the schema and the name of an enum: labels that the other side has, and what they are called on this one.
+type Labels = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+/// What becomes of labels from A to B, and on the way back.
+fn labels(a: &Schema, b: &Schema) -> (Labels, Labels) {
+    let (mut there, mut back) = (Labels::new(), Labels::new());
+    for one in &b.enums {
+        let Some(before) = a.enumeration(&one.name) else { continue };
+        let name = (one.name.schema.clone(), one.name.name.clone());
+        for (old, new) in
+            one.renamed.iter().filter(|(old, new)| before.labels.contains(old) && one.labels.contains(new))
+        {
+            there.entry(name.clone()).or_default().insert(old.clone(), new.clone());
+            back.entry(name.clone()).or_default().insert(new.clone(), old.clone());
+        }
+    }
+    (there, back)
+}
+
 /// A row as a map from column to the text of its value.
 fn as_yaml(row: &Reference) -> serde_yaml::Value {
     let text = |sql: &str| match sql.strip_prefix('\'').and_then(|sql| sql.strip_suffix('\'')) {
@@ -171,13 +219,16 @@ fn journey(server: &Server, a: &Schema, b: &Schema) -> Result<BTreeSet<String>, 
     runtime.block_on(async {
         let live = server.database();
         live.psql(&sql(a, server.major)).map_err(|e| format!("generator A: {e}"))?;
-        let wanted_a = Wanted::of(&live, directory.path().join("a")).await.map_err(|e| format!("A: {e}"))?;
+        let mut wanted_a = Wanted::of(&live, directory.path().join("a")).await.map_err(|e| format!("A: {e}"))?;
         live.psql(&rows(a)).map_err(|e| format!("generator rows: {e}"))?;
         let other = server.database();
         other.psql(&sql(b, server.major)).map_err(|e| format!("generator B: {e}"))?;
         let mut wanted_b = Wanted::of(&other, directory.path().join("b")).await.map_err(|e| format!("B: {e}"))?;
         wanted_b.references = references(a, b, &mut Rng::new(a.tables.len() as u64));
         wanted_b.declare_references().map_err(|e| format!("rows of B: {e}"))?;
+        let (there, back) = labels(a, b);
+        wanted_b.declare_labels(there).map_err(|e| format!("labels of B: {e}"))?;
+        wanted_a.declare_labels(back).map_err(|e| format!("labels of A: {e}"))?;
         drop(other);
         leg(&live, &wanted_b).await.map_err(|e| format!("to b: {e}"))?;
         match leg(&live, &wanted_a).await {
@@ -241,7 +292,7 @@ async fn leg(live: &Database<'_>, wanted: &Wanted) -> Result<(), String> {
     let rows = live.rows()?;
     survives(&before, &rows, &dropped)?;
     let (kept, declared) = (kept(&types, &live.types()?), &wanted.references);
-    values_survive(&before, &rows, &kept, declared)
+    values_survive(&before, &rows, &kept, &Said { declared, labels: &wanted.labels })
 }
 
 /// A plan that was rehearsed, in which nothing had to be corrected.
@@ -278,23 +329,38 @@ fn kept(before: &Types, after: &Types) -> BTreeSet<(String, String)> {
     before.iter().filter(|(column, kind)| after.get(*column) == Some(kind)).map(|(column, _)| column.clone()).collect()
 }
 
+/// What a declaration says of rows that are there.
+struct Said<'a> {
+    declared: &'a [Reference],
+    labels: &'a Labels,
+}
+
+/// A value with labels by their new names; those are like no other text.
+fn under_new_labels(value: &serde_json::Value, labels: &Labels) -> serde_json::Value {
+    match value {
+        serde_json::Value::String(text) => {
+            let new = labels.values().find_map(|labels| labels.get(text)).unwrap_or(text);
+            new.as_str().into()
+        }
+        serde_json::Value::Array(values) => values.iter().map(|value| under_new_labels(value, labels)).collect(),
+        other => other.clone(),
+    }
+}
+
 /// Every column that is what it was holds the values that it held, but for what reference rows say.
-fn values_survive(
-    before: &Rows,
-    after: &Rows,
-    kept: &BTreeSet<(String, String)>,
-    declared: &[Reference],
-) -> Result<(), String> {
+fn values_survive(before: &Rows, after: &Rows, kept: &BTreeSet<(String, String)>, said: &Said) -> Result<(), String> {
     for (table, rows) in before {
-        let said: BTreeSet<&String> = declared
+        let of_references: BTreeSet<&String> = said
+            .declared
             .iter()
             .filter(|row| row.is_of(table))
             .flat_map(|row| row.others.iter().map(|(column, _)| column))
             .collect();
-        let columns = kept.iter().filter(|(of, column)| of == table && !said.contains(column));
+        let columns = kept.iter().filter(|(of, column)| of == table && !of_references.contains(column));
         for (_, column) in columns {
             let [held, holds] = [rows, after.get(table).unwrap_or(rows)].map(|rows| {
-                let mut values: Vec<String> = rows.iter().map(|row| format!("{:?}", row.get(column))).collect();
+                let of = |value: Option<&serde_json::Value>| value.map(|value| under_new_labels(value, said.labels));
+                let mut values: Vec<String> = rows.iter().map(|row| format!("{:?}", of(row.get(column)))).collect();
                 values.sort();
                 values
             });

@@ -332,7 +332,7 @@ impl<'o, 'a> Edges<'o, 'a> {
         self.slots();
         self.overloads();
         if wishes {
-            self.retypes();
+            self.firing();
         }
         self.pairs.retain(|(a, b)| a != b);
         self.pairs.sort_unstable();
@@ -351,20 +351,22 @@ impl<'o, 'a> Edges<'o, 'a> {
         }
     }
 
-    /// The columns of a table get their types before its triggers fire: bodies in PL/pgSQL keep the types of the rows that
-    /// they have met in a session.
-    fn retypes(&mut self) {
+    /// Before rows of a table are written, its columns get their types, as bodies in PL/pgSQL keep the types of the rows
+    /// that they have met in a session; and constraints that go no longer test what is written.
+    fn firing(&mut self) {
         let mut by_table: HashMap<Address, (Vec<usize>, Vec<usize>)> = HashMap::new();
         for (at, op) in self.ops.iter().enumerate() {
             let Some(table) = op.address.parent() else { continue };
-            let (retyping, firing) = by_table.entry(table).or_default();
+            let (first, writing) = by_table.entry(table).or_default();
             let any = |is: fn(&Change) -> bool| op.changes.iter().any(is);
-            retyping.extend(any(|change| change.retypes).then_some(at));
-            firing.extend(any(|change| change.runs && change.data).then_some(at));
+            let of_constraint = || kinds::kind_of(&op.address).catalog().is_some_and(|c| c.class == "pg_constraint");
+            let lets_through = op.verb == Verb::Drop && !op.changes.is_empty() && of_constraint();
+            first.extend((any(|change| change.retypes) || lets_through).then_some(at));
+            writing.extend(any(|change| change.runs && change.data).then_some(at));
         }
-        for (retyping, firing) in by_table.into_values() {
-            for from in retyping {
-                firing.iter().for_each(|to| self.edge(from, *to));
+        for (first, writing) in by_table.into_values() {
+            for from in first {
+                writing.iter().for_each(|to| self.edge(from, *to));
             }
         }
     }

@@ -88,6 +88,11 @@ pub fn mutate(schema: &Schema, rng: &mut Rng) -> Schema {
             at -= weight;
         }
     }
+    for at in 0..new.enums.len() {
+        if schema.enumeration(&new.enums[at].name).is_some() && rng.chance(40) {
+            rename_label(&mut new, at, rng);
+        }
+    }
     new
 }
 
@@ -152,6 +157,23 @@ fn enum_labels(schema: &mut Schema, rng: &mut Rng) -> bool {
         one.labels.insert(rng.below(one.labels.len() + 1), new);
     }
     true
+}
+
+/// A label gets another name, mostly the one that rows and expressions hold. Texts that are written already follow when
+/// they are printed as SQL, so it must be no other enum's.
+fn rename_label(schema: &mut Schema, at: usize, rng: &mut Rng) {
+    let one = &schema.enums[at];
+    let old = if rng.chance(80) { one.held.clone() } else { rng.pick(&one.labels).clone() };
+    if schema.enums.iter().filter(|other| other.labels.contains(&old)).count() > 1 {
+        return;
+    }
+    let new = format!("{} {}", random::label(rng, &one.labels), rng.below(1_000_000));
+    let one = &mut schema.enums[at];
+    one.labels.iter_mut().filter(|label| **label == old).for_each(|label| label.clone_from(&new));
+    if one.held == old {
+        one.held.clone_from(&new);
+    }
+    one.renamed.push((old, new));
 }
 
 fn domain(schema: &mut Schema, rng: &mut Rng) -> bool {

@@ -162,7 +162,13 @@ pub fn enumeration(schema: &mut Schema, rng: &mut Rng) -> Enum {
         labels.push(label(rng, &labels));
     }
     let held = rng.pick(&labels).clone();
-    Enum { name: qualified(schema, rng, "enum"), labels, held, facets: facets(rng, &["usage"], "type") }
+    Enum {
+        name: qualified(schema, rng, "enum"),
+        labels,
+        held,
+        renamed: Vec::new(),
+        facets: facets(rng, &["usage"], "type"),
+    }
 }
 
 pub fn label(rng: &mut Rng, taken: &[String]) -> String {

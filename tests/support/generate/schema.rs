@@ -59,6 +59,8 @@ pub struct Enum {
     pub labels: Vec<String>,
     /// The label that rows hold; it is never removed.
     pub held: String,
+    /// Labels that the schema it was made from calls otherwise: their names there and here.
+    pub renamed: Vec<(String, String)>,
     pub facets: Facets,
 }
 

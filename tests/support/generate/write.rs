@@ -33,7 +33,14 @@ pub fn sql(schema: &Schema, major: u32) -> String {
     schema.views.iter().for_each(|one| view(&mut out, one));
     schema.functions.iter().filter(|one| !one.early()).for_each(|one| function(&mut out, one));
     schema.tables.iter().for_each(|one| write_table::finish(&mut out, one));
-    out.iter().map(|statement| format!("{statement};\n")).collect()
+    let renamed = schema.enums.iter().flat_map(|one| &one.renamed).map(|(old, new)| (literal(old), literal(new)));
+    // In a body that is itself a string, quotes are doubled.
+    let in_body = |text: &str| text.replace('\'', "''");
+    let renamed: Vec<(String, String)> =
+        renamed.flat_map(|(old, new)| [(in_body(&old), in_body(&new)), (old, new)]).collect();
+    let under_new_labels =
+        |statement: &String| renamed.iter().fold(statement.clone(), |sql, (old, new)| sql.replace(old, new));
+    out.iter().map(|statement| format!("{};\n", under_new_labels(statement))).collect()
 }
 
 /// Owner, comment and grants. Functions and types are commented by one phrase and granted by another.
