@@ -3,7 +3,8 @@
 use super::batch::{build, Built, Input};
 use super::file::{address_of, Allowed, Held, Plan, PlanTarget, ReadScope, FORMAT};
 use super::fingerprint::{fingerprints, spec_fingerprint, Fingerprints};
-use super::preflight::{ask, privileges, questions, withheld};
+use super::preflight::{ask, questions};
+use super::privileges::{privileges, withheld};
 use super::search_path::SearchPath;
 use crate::catalog::{Live, Session, Sizes, Wanted};
 use crate::diff::{diff, same_spec, Delta};

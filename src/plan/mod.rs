@@ -2,7 +2,8 @@
 //!
 //! `rename` finds declared renames, `expand` decides the fate of each address and of its live dependents,
 //! `graph` orders the operations, `batch` cuts the order into transactions and writes the way back,
-//! `held` says what is locked, `search_path` where bodies find names, `file` is the plan file with its seal and fingerprints, `preflight` asks the data.
+//! `relabel` follows labels that are renamed, `held` says what is locked, `search_path` where bodies find names, `file` is the
+//! plan file with its seal and fingerprints, `preflight` asks the data, `privileges` the roles.
 
 mod batch;
 mod consequences;
@@ -13,6 +14,7 @@ mod graph;
 pub mod held;
 mod make;
 mod preflight;
+mod privileges;
 pub mod relabel;
 pub mod rename;
 mod search_path;
