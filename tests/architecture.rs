@@ -58,6 +58,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "compile/scratch",
             "compile/settle.rs",
             "plan/preflight.rs",
+            "plan/privileges.rs",
             "audit/live.rs",
             "inspect.rs",
             "rehearsal/",

@@ -82,22 +82,6 @@ pub fn mapping(old: &Node, new: &Node) -> BTreeMap<String, String> {
     map
 }
 
-/// The labels that are renamed where they stand, each with its new name.
-pub fn renamed_labels(old: &Node, new: &Node) -> BTreeMap<String, String> {
-    if old.spec == new.spec {
-        return BTreeMap::new();
-    }
-    let (Ok(before), Ok(after)) = (old.spec.read::<EnumSpec>(), new.spec.read::<EnumSpec>()) else {
-        return BTreeMap::new();
-    };
-    let steps = in_place(&before.values, &after.values, &mapping(old, new)).unwrap_or_default();
-    let renamed = steps.into_iter().filter_map(|step| match step {
-        Step::Rename { from, to } => Some((from, to)),
-        Step::Add { .. } => None,
-    });
-    renamed.collect()
-}
-
 /// The steps in place from one list of labels to another; None if labels go away or change places.
 /// Each step finds its neighbour in place when it runs.
 fn in_place(old: &[String], new: &[String], mapping: &BTreeMap<String, String>) -> Option<Vec<Step>> {
@@ -270,6 +254,19 @@ impl Kind for Enum {
 
     fn drop(&self, node: &Node, _scope: &Scope) -> Vec<Change> {
         vec![Change::new(format!("DROP {}", self.phrase(node)), Lock::None, &[])]
+    }
+
+    fn renamed_labels(&self, new: &Node, actual: &Model) -> BTreeMap<String, String> {
+        let Some(old) = actual.get(&new.address).filter(|old| old.spec != new.spec) else { return BTreeMap::new() };
+        let (Ok(before), Ok(after)) = (old.spec.read::<EnumSpec>(), new.spec.read::<EnumSpec>()) else {
+            return BTreeMap::new();
+        };
+        let steps = in_place(&before.values, &after.values, &mapping(old, new)).unwrap_or_default();
+        let renamed = steps.into_iter().filter_map(|step| match step {
+            Step::Rename { from, to } => Some((from, to)),
+            Step::Add { .. } => None,
+        });
+        renamed.collect()
     }
 
     fn renames_parts(&self, old: &Node, new: &Node) -> bool {

@@ -14,7 +14,7 @@ pub mod check;
 pub mod column;
 mod domain;
 mod early;
-pub mod enumeration;
+mod enumeration;
 mod exclusion;
 mod extension;
 pub mod foreign_key;
@@ -28,6 +28,7 @@ pub mod primary_key;
 mod procedure;
 mod query;
 mod registry;
+mod relabel;
 pub mod relation;
 pub mod routine;
 pub mod row;
@@ -48,11 +49,13 @@ pub use form::{Form, Key};
 pub use registry::{
     are_overloads, child_sections, find, kind_of, kind_of_path, names, overloaded_name, rank, roles, KINDS,
 };
+pub use relabel::Relabel;
 
 use crate::error::Result;
 use crate::model::{Address, Hints, Model, Node, Spec};
 use crate::yaml::{Scalar, Yaml};
 use serde_yaml::Value;
+use std::collections::BTreeMap;
 
 /// What a catalog row says: the name below its parent, the spec, the position among siblings.
 pub struct Found {
@@ -213,6 +216,18 @@ pub trait Kind: Sync {
     /// what is not named here is equal only byte for byte.
     fn printed(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The labels of it that are renamed where they stand, each with its new name.
+    fn renamed_labels(&self, new: &Node, actual: &Model) -> BTreeMap<String, String> {
+        let _ = (new, actual);
+        BTreeMap::new()
+    }
+
+    /// How it prints once labels are renamed; None if it says none of them.
+    fn relabelled(&self, node: &Node, relabel: &Relabel, model: &Model) -> Option<Spec> {
+        let _ = model;
+        relabel.in_texts(self.printed(), &node.spec)
     }
 
     /// Whether the texts in its spec are values: what one prints as says nothing about another.

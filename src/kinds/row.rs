@@ -71,19 +71,6 @@ pub fn found(wanted: &Node, mut spec: RowSpec, values: Vec<Option<String>>) -> N
     Node { needs: table_of(&address), ..Node::new(address, Spec::of(&spec)) }
 }
 
-/// The spec with other values, where there are any: what becomes of a column's value.
-pub fn with_values(spec: &Spec, becomes: impl Fn(&str, &str) -> Option<String>) -> Option<Spec> {
-    let mut row: RowSpec = spec.read().ok()?;
-    let mut any = false;
-    for (column, value) in &mut row.values {
-        if let Some(now) = value.as_deref().and_then(|value| becomes(column, value)) {
-            *value = Some(now);
-            any = true;
-        }
-    }
-    any.then(|| Spec::of(&row))
-}
-
 impl Kind for ReferenceRow {
     fn name(&self) -> &'static str {
         "row"
@@ -151,6 +138,22 @@ impl Kind for ReferenceRow {
 
     fn holds_values(&self) -> bool {
         true
+    }
+
+    fn relabelled(&self, node: &Node, relabel: &Relabel, model: &Model) -> Option<Spec> {
+        let (table, mut row) = (node.address.parent()?, node.spec.read::<RowSpec>().ok()?);
+        let becomes = |column: &str, value: &str| {
+            let column: ColumnSpec = model.get(&table.child("column", column))?.spec.read().ok()?;
+            relabel.in_row(&column.ty, value)
+        };
+        let mut any = false;
+        for (column, value) in &mut row.values {
+            if let Some(now) = value.as_deref().and_then(|value| becomes(column, value)) {
+                *value = Some(now);
+                any = true;
+            }
+        }
+        any.then(|| Spec::of(&row))
     }
 
     fn is_outward(&self) -> bool {

@@ -1,13 +1,13 @@
 //! Preflight: what the data say against a plan, asked before anybody reviews it.
 
 use super::batch::Input;
-use super::relabel::{relabelled, relabels, Relabel};
+use super::relabel::{relabelled, relabels};
 use super::rename::{renames, under_old_names, Rename};
 use super::Finding;
 use crate::catalog::Session;
 use crate::diff::{diff, reworded, same_spec, Delta};
 use crate::error::{Error, Result};
-use crate::kinds::{self, Question, Scope};
+use crate::kinds::{self, Question, Relabel, Scope};
 use crate::model::{Address, Model};
 use crate::sql::{qualified, references, Fragment, Ident, Shape, Space};
 use std::borrow::Cow;

@@ -127,8 +127,8 @@ async fn kept_from_keys(session: &Session, touched: &BTreeSet<Address>, input: &
         let live = input.actual.get(&node.address).and_then(|live| live.owner.as_deref());
         node.owner.is_some() && live != node.owner.as_deref()
     };
-    let tables = touched.iter().filter(|address| address.kind() == "table");
-    let tables: Vec<&Node> = tables.filter_map(|address| input.desired.get(address)).filter(is_new).collect();
+    let holding = touched.iter().filter(|address| kinds::kind_of(address).holds_rows());
+    let tables: Vec<&Node> = holding.filter_map(|address| input.desired.get(address)).filter(is_new).collect();
     let keyed = if tables.is_empty() { BTreeSet::new() } else { keyed(input.desired) };
     let tables = tables.into_iter().filter(|node| keyed.contains(&node.address));
     let mut by_place: BTreeMap<(&str, Address), Vec<&Node>> = BTreeMap::new();
@@ -170,12 +170,11 @@ fn users(schema: &Address, desired: &Model) -> Vec<String> {
 
 /// The tables that have foreign keys or are referred to by some.
 fn keyed(desired: &Model) -> BTreeSet<Address> {
-    let keys = desired.nodes().iter().filter(|node| node.address.kind() == "foreign key");
     let ends = |key: &Node| {
-        let referent = kinds::kind_of(&key.address).referent(key).map(|(table, _)| table);
-        key.address.parent().into_iter().chain(referent)
+        let (referent, _) = kinds::kind_of(&key.address).referent(key)?;
+        Some([key.address.parent()?, referent])
     };
-    keys.flat_map(ends).collect()
+    desired.nodes().iter().filter_map(ends).flatten().collect()
 }
 
 /// Tables that foreign keys are to refer to, and the role may not.
