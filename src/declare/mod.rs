@@ -26,6 +26,7 @@ use crate::kinds::{self, facet, form, Draft, Drafts, Kind, Many};
 use crate::model::{Address, Node};
 use crate::sql::name::LONGEST;
 use crate::yaml::{self, Scalar, Value, Yaml};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -364,7 +365,7 @@ fn declare_one(
 
 /// The place of each among its siblings, from 1, as PostgreSQL counts columns: what stands elsewhere has no part in it.
 fn count_siblings(drafts: &mut [Draft]) {
-    let mut counts: HashMap<(Option<Address>, String), u32> = HashMap::new();
+    let mut counts: FxHashMap<(Option<Address>, String), u32> = FxHashMap::default();
     for node in drafts.iter_mut().map(|d| &mut d.node).filter(|node| node.order > 0) {
         let count = counts.entry((node.address.parent(), node.address.kind().to_owned())).or_default();
         *count += 1;
@@ -390,10 +391,10 @@ fn check_names(
     misplaced: &dyn Fn(&Address) -> Option<(String, String)>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut taken: HashMap<(String, String), (&Address, Option<&Draft>)> = HashMap::new();
+    let mut taken: FxHashMap<(String, String), (&Address, Option<&Draft>)> = FxHashMap::default();
     // Of what is known, only what bears the name of a draft can be in its way.
-    let names: HashSet<&str> = drafts.iter().map(|d| d.node.address.name()).collect();
-    let addresses: HashSet<&Address> = drafts.iter().map(|d| &d.node.address).collect();
+    let names: FxHashSet<&str> = drafts.iter().map(|d| d.node.address.name()).collect();
+    let addresses: FxHashSet<&Address> = drafts.iter().map(|d| &d.node.address).collect();
     for node in known.iter().filter(|n| names.contains(n.address.name())) {
         let own = addresses.contains(&node.address).then(|| ("address".to_owned(), node.address.path()));
         for slot in kinds::kind_of(&node.address).slots(node).into_iter().chain(own) {

@@ -9,18 +9,19 @@ use crate::kinds::stand_in::StandInSpec;
 use crate::kinds::Draft;
 use crate::model::{Address, Node};
 use crate::sql::{mentions, own_columns, qualify, references, Fragment, Reference, Shape, Space};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::HashSet;
 
 /// Everything declared, by name.
 #[derive(Default)]
 pub struct Names {
-    relations: HashMap<(String, String), Address>,
-    types: HashMap<(String, String), Address>,
-    functions: HashMap<(String, String), Vec<Address>>,
+    relations: FxHashMap<(String, String), Address>,
+    types: FxHashMap<(String, String), Address>,
+    functions: FxHashMap<(String, String), Vec<Address>>,
     /// Of stand-ins.
-    others: HashMap<(String, String), Vec<Address>>,
-    columns: HashSet<Address>,
-    schemas: HashSet<String>,
+    others: FxHashMap<(String, String), Vec<Address>>,
+    columns: FxHashSet<Address>,
+    schemas: FxHashSet<String>,
     /// Whether there are extensions, which may bring any name.
     extensions: bool,
 }

@@ -5,8 +5,8 @@ use crate::error::{Pos, Problem};
 use crate::model::{Address, Node, Spec};
 use crate::sql::{name, Fragment, Shape};
 use crate::yaml::{Scalar, Yaml};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
 
 /// A node as written, and where.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Drafts {
     /// Files that bodies were read from, with what they hold.
     pub files: Vec<(std::path::PathBuf, Vec<u8>)>,
     /// Names given so far in the name spaces of constraints and indexes, by schema.
-    taken: HashMap<String, HashSet<Box<str>>>,
+    taken: FxHashMap<String, FxHashSet<Box<str>>>,
 }
 
 impl Drafts {
@@ -49,7 +49,7 @@ impl Drafts {
             root: ".".into(),
             external: false,
             files: Vec::new(),
-            taken: HashMap::new(),
+            taken: FxHashMap::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Drafts {
         }
         match self.taken.get_mut(address.schema()) {
             Some(taken) => drop(taken.insert(address.name().into())),
-            None => drop(self.taken.insert(address.schema().to_owned(), HashSet::from([address.name().into()]))),
+            None => drop(self.taken.insert(address.schema().to_owned(), FxHashSet::from_iter([address.name().into()]))),
         }
     }
 
