@@ -72,7 +72,11 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         .collect();
     for locked in &nodes {
         let address = locked.written_as();
-        let changed = match (drafts.get(address), &locked.written) {
+        let draft = drafts.get(address);
+        if draft.is_some() {
+            new.remove(address);
+        }
+        let changed = match (draft, &locked.written) {
             (Some(draft), Some(digest)) => *written(draft) != **digest,
             (Some(_), None) => true,
             (None, Some(_)) => read(&locked.source),
@@ -85,7 +89,6 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         if changed {
             dirty.extend([address.clone(), locked.node.address.clone()]);
         }
-        new.remove(address);
     }
     let shadows: FxHashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
     dirty.extend(new.into_iter().cloned());

@@ -28,7 +28,10 @@ pub struct Names {
 
 impl Names {
     pub fn new<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
+        let nodes = nodes.into_iter();
         let mut names = Self::default();
+        // About half of a schema is columns.
+        names.columns.reserve(nodes.size_hint().0 / 2);
         for node in nodes {
             let address = &node.address;
             let key = |name: &str| (address.schema().to_owned(), name.to_owned());
