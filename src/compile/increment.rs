@@ -90,6 +90,17 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
             dirty.extend([address.clone(), locked.node.address.clone()]);
         }
     }
+    // An extension may bring any name.
+    if new.iter().any(|address| address.kind() == "extension") {
+        dirty.extend(nodes.iter().map(|l| l.node.address.clone()));
+    }
+    let mut columns = NewColumns::default();
+    for column in new.iter().filter(|address| kinds::kind_of(address).is_column()) {
+        if column.parent().is_some_and(|relation| !new.contains(&relation)) {
+            columns.entry(column.thing_key()).or_default().push(column.name());
+        }
+    }
+    dirty.extend(nodes.iter().filter(|l| may_mean(&l.node, &columns)).map(|l| l.node.address.clone()));
     let shadows: FxHashSet<(String, String)> = new.iter().filter_map(|address| name_of(address)).collect();
     dirty.extend(new.into_iter().cloned());
     // Of what is PostgreSQL's own nothing is said to need it.
@@ -100,10 +111,10 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
         .collect();
     let calls_one = |l: &&Locked| routines.iter().any(|routine| calls(l.node.spec.as_json(), routine));
     dirty.extend(nodes.iter().filter(calls_one).map(|l| l.node.address.clone()));
-    let stands_elsewhere =
-        |l: &&Locked| drafts.get(l.written_as()).is_some_and(|d| d.node.order > 0 && d.node.order != l.node.order);
-    let reordered = nodes.iter().filter(stands_elsewhere).map(|l| l.node.address.thing()).collect();
+    let moves = |l: &&Locked| drafts.get(l.written_as()).is_some_and(|d| stands_elsewhere(&d.node, &l.node));
+    let reordered = nodes.iter().filter(moves).map(|l| l.node.address.thing()).collect();
     spread(&nodes, &mut dirty, &reordered, &shadows);
+    dirty.extend(rows_of_changed(&nodes, &dirty));
 
     let is_dirty = |l: &Locked| dirty.contains(&l.node.address) || l.alias.as_ref().is_some_and(|a| dirty.contains(a));
     let (gone, mut kept): (Vec<Locked>, Vec<Locked>) = nodes.into_iter().partition(is_dirty);
@@ -118,7 +129,7 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let homes = declaration.homes();
     for locked in &mut kept {
         if let Some(draft) = drafts.get(locked.written_as()) {
-            if draft.node.order > 0 && draft.node.order != locked.node.order {
+            if stands_elsewhere(&draft.node, &locked.node) {
                 locked.node.order = draft.node.order;
                 locked.line = None;
             }
@@ -131,12 +142,47 @@ pub fn increment(declaration: &Declaration, before: Before) -> Increment {
     let written =
         Model::new(drafts.values().filter(|d| dirty.contains(&d.node.address)).map(|d| d.node.clone()).collect());
     let bodies = Bodies::Checked;
-    let mix = Mix { names: names(&written, &kept, bodies), bodies, written: &written, kept: &kept };
+    let aliases = kept.iter().enumerate().filter_map(|(at, l)| Some((l.alias.as_ref()?, at))).collect();
+    let mix = Mix { names: names(&written, &kept, bodies), bodies, written: &written, kept: &kept, aliases };
     // No draft tells what of an extension it uses.
     let extensions =
         kept.iter().map(|l| &l.node.address).filter(|a| a.kind() == "extension" && !written.nodes().is_empty());
     let part = closure(&mix, written.nodes().iter().map(|n| &n.address).chain(extensions));
     Increment { part, kept, unread }
+}
+
+/// Whether a column is declared at another place among its siblings. Of all else, PostgreSQL counts nothing.
+fn stands_elsewhere(draft: &Node, locked: &Node) -> bool {
+    draft.order > 0 && draft.order != locked.order && kinds::kind_of(&draft.address).is_column()
+}
+
+/// Relations that get columns by new names, by their key, with these.
+type NewColumns<'a> = FxHashMap<&'a str, Vec<&'a str>>;
+
+/// Whether a thing that rests on one of these relations says the name of a new column: it may mean that one now.
+fn may_mean(node: &Node, columns: &NewColumns) -> bool {
+    let says = |name: &&str| {
+        let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        !plain || is_said(node.spec.as_json(), name)
+    };
+    let of = |need: &Address| columns.get(need.thing_key()).is_some_and(|names| names.iter().any(|name| says(&name)));
+    !columns.is_empty() && node.needs.iter().any(of)
+}
+
+/// Whether a word stands in a text.
+fn is_said(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    let mut found = text.match_indices(word);
+    found.any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
+}
+
+/// Reference rows of tables of which anything else comes again: their values print otherwise then, or are refused.
+fn rows_of_changed(nodes: &[Locked], dirty: &FxHashSet<Address>) -> Vec<Address> {
+    let holds_values = |address: &Address| kinds::kind_of(address).holds_values();
+    let tables: FxHashSet<Address> =
+        dirty.iter().filter(|address| !holds_values(address)).filter_map(Address::parent).collect();
+    let rows = nodes.iter().map(|l| &l.node.address).filter(|address| holds_values(address));
+    rows.filter(|row| row.parent().is_some_and(|table| tables.contains(&table))).cloned().collect()
 }
 
 /// Whether what PostgreSQL made by itself stands in a thing that is still declared.
@@ -220,10 +266,10 @@ fn words(body: &str) -> FxHashSet<String> {
 /// Things by the name that a body may call them.
 fn names(written: &Model, kept: &[Locked], bodies: Bodies) -> FxHashMap<String, Vec<Address>> {
     let mut names: FxHashMap<String, Vec<Address>> = FxHashMap::default();
-    let has_bodies = written.nodes().iter().any(|n| bodies.of(n).is_some());
-    if has_bodies {
-        let all = written.nodes().iter().map(|n| &n.address).chain(kept.iter().map(|l| &l.node.address));
-        for address in all {
+    // Also what has not changed and is built again has a body, maybe.
+    let all = || written.nodes().iter().chain(kept.iter().map(|l| &l.node));
+    if !written.nodes().is_empty() && all().any(|node| bodies.of(node).is_some()) {
+        for address in all().map(|node| &node.address) {
             if let Some((_, name)) = name_of(address) {
                 names.entry(name.to_lowercase()).or_default().push(address.clone());
             }
@@ -237,6 +283,8 @@ pub struct Mix<'a> {
     written: &'a Model,
     /// Sorted by address.
     kept: &'a [Locked],
+    /// Of those that were written otherwise than PostgreSQL prints them: where they are kept.
+    aliases: FxHashMap<&'a Address, usize>,
     names: FxHashMap<String, Vec<Address>>,
     bodies: Bodies,
 }
@@ -263,15 +311,15 @@ impl Bodies {
 impl<'a> Mix<'a> {
     /// A model that stands by itself.
     pub fn of(model: &'a Model, bodies: Bodies) -> Self {
-        Self { names: names(model, &[], bodies), bodies, written: model, kept: &[] }
+        Self { names: names(model, &[], bodies), bodies, written: model, kept: &[], aliases: FxHashMap::default() }
     }
 }
 
 impl Lookup for Mix<'_> {
     fn get(&self, address: &Address) -> Option<&Node> {
         self.written.get(address).or_else(|| {
-            let at = self.kept.binary_search_by(|l| l.node.address.cmp(address)).ok()?;
-            Some(&self.kept.get(at)?.node)
+            let at = self.kept.binary_search_by(|l| l.node.address.cmp(address)).ok();
+            Some(&self.kept.get(at.or_else(|| self.aliases.get(address).copied())?)?.node)
         })
     }
 

@@ -86,6 +86,9 @@ struct SourceState {
     /// Whether it holds settings, templates or external things.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     basis: bool,
+    /// What settings, templates and external things its own were compiled with: see [`Header::ground`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    ground: String,
     /// Digest of the blocks that it declares.
     seal: String,
     /// What these need of other files: path, and digest of the spec.
@@ -94,6 +97,11 @@ struct SourceState {
 }
 
 impl Header {
+    /// A short digest of all that every file rests on: a merge may bring together files that were compiled on two.
+    fn ground(&self) -> String {
+        short(format!("{} {}", self.basis, self.external).as_bytes()).chars().take(8).collect()
+    }
+
     /// With the seal that its content asks for.
     fn sealed(&self) -> Self {
         let mut header = Self { seal: String::new(), ..self.clone() };
@@ -283,7 +291,7 @@ impl Lock {
             }
         }
         let mut shaken = BTreeMap::new();
-        for SourceState { source, digest: _, basis: _, seal, uses } in &self.sources {
+        for SourceState { source, digest: _, basis: _, ground: _, seal, uses } in &self.sources {
             if seals.take(&line::escaped(source)) != *seal {
                 return Err(None);
             }
@@ -330,9 +338,23 @@ impl Lock {
         let then: BTreeMap<&str, &str> =
             self.named().map(|line| (line.source.as_str(), line.digest.as_str())).collect();
         let mut stale: BTreeSet<&str> = self.shaken.keys().map(String::as_str).collect();
+        stale.extend(self.on_other_ground());
         stale.extend(now.iter().filter(|(path, digest)| then.get(*path) != Some(digest)).map(|(path, _)| *path));
         stale.extend(then.keys().filter(|path| !now.contains_key(*path)).copied());
         stale.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The files whose things were compiled with other settings, templates or external things than the lock says: a merge
+    /// brought them together, and nothing of the lock can be trusted to be one.
+    fn on_other_ground(&self) -> impl Iterator<Item = &str> {
+        let ground = self.header.ground();
+        let others = self.sources.iter().filter(move |line| !line.ground.is_empty() && line.ground != ground);
+        others.map(|line| line.source.as_str())
+    }
+
+    /// Whether all of it was compiled with the same settings, templates and external things.
+    pub fn is_one(&self) -> bool {
+        self.on_other_ground().next().is_none()
     }
 
     /// The files of the declaration.
@@ -452,7 +474,8 @@ fn is_body(path: &str) -> bool {
 /// Adds to a lock what was learned of the prints of some of its nodes, for one major; whether there was a lock that
 /// knows them. Errors: the lock cannot be read or written.
 pub fn learn<'a>(path: &Path, major: u32, learned: impl Iterator<Item = &'a Node>) -> Result<bool> {
-    let Some(lock) = Lock::read(path)?.filter(|lock| lock.header.majors.contains(&major)) else { return Ok(false) };
+    let holds = |lock: &Lock| lock.header.majors.contains(&major) && lock.is_one();
+    let Some(lock) = Lock::read(path)?.filter(holds) else { return Ok(false) };
     let mut models: BTreeMap<u32, Vec<Locked>> = BTreeMap::new();
     for known in &lock.header.majors {
         models.insert(*known, lock.locked(*known)?);

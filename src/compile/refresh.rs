@@ -43,6 +43,7 @@ pub fn sources(path: &Path, lock: &Lock) -> Result<Sources> {
 /// Mistakes in the declaration.
 pub fn read(path: &Path, lock: Option<&Lock>, more: &BTreeSet<String>) -> Result<Reading> {
     let whole = || Ok(Reading { declaration: declare::read(path)?, read: None, locked: None });
+    let lock = lock.filter(|lock| lock.is_one());
     let Some((lock, first)) = lock.and_then(|lock| Some((lock, lock.header.majors.first()?))) else { return whole() };
     let now = sources(path, lock)?;
     let mut read: BTreeSet<String> = lock.stale(&now).into_iter().collect();
@@ -85,7 +86,8 @@ impl Reading {
         adopted_too: bool,
     ) -> Result<BTreeMap<u32, Increment>> {
         let same = |lock: &&Lock| {
-            lock.header.settings.stubs == *stubs && lock.header.external == self.declaration.basis.external
+            let header = &lock.header;
+            header.settings.stubs == *stubs && header.external == self.declaration.basis.external && lock.is_one()
         };
         let lock = lock.filter(same);
         // What is in no file rests on the settings.

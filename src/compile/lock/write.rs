@@ -72,6 +72,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
         adopted: origin.adopted,
         seal: String::new(),
     };
+    let ground = header.ground();
     push(&mut head, &header.sealed())?;
     // What no file declares is sealed too.
     let none = Source { path: String::new(), digest: String::new() };
@@ -81,6 +82,7 @@ pub fn write(models: &BTreeMap<u32, Vec<Locked>>, origin: &Origin) -> Result<Str
             source: path.clone(),
             digest: digest.clone(),
             basis: origin.basis.files.contains(path),
+            ground: ground.clone(),
             seal: seals.take(path),
             uses: uses.get(path.as_str()).map(|u| u.iter().cloned().collect()).unwrap_or_default(),
         };
