@@ -262,3 +262,41 @@ fn merged_locks_are_right_or_known_to_be_stale() {
         }
     }
 }
+
+/// A thing that one side added with a template that the other side changed.
+#[test]
+fn what_was_compiled_with_another_template_is_stale() {
+    let template =
+        |more: &str| format!("pgplumb: 1\ntemplates:\n  tenant:\n    columns: {{ tenant_id: int not null }}\n{more}");
+    let table = |name: &str| format!("tables:\n  {name}: {{ use: [tenant], columns: {{ id: bigint primary key }} }}\n");
+    let plain = |name: &str| format!("tables:\n  {name}: {{ columns: {{ id: bigint primary key }} }}\n");
+    for major in majors() {
+        let server = Server::start(major);
+        let (directory, versions) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("another"));
+        let directory = directory.path();
+        let put = |path: &str, text: &str| std::fs::write(directory.join(path), text).expect("a file");
+        put("aa.yaml", &template(""));
+        put("bb.yaml", &table("aa"));
+        put("mm.yaml", &plain("mm"));
+        put("nn.yaml", &plain("nn"));
+        let base = compile(&server, directory).expect("base");
+        put("secrets.yaml", &table("secrets"));
+        let other = compile(&server, directory).expect("theirs");
+        std::fs::remove_file(directory.join("secrets.yaml")).expect("the file");
+        std::fs::write(path_of(directory), &base).expect("the lock");
+        put("aa.yaml", &template("    rls: forced\n    policies: { own: { using: tenant_id = 1 } }\n"));
+        let mine = compile(&server, directory).expect("ours");
+        put("secrets.yaml", &table("secrets"));
+
+        let text = merge(versions.path(), &base, &mine, &other).unwrap_or_else(|conflict| conflict);
+        std::fs::write(path_of(directory), &text).expect("the lock");
+        if let Ok(lock) = Lock::read(&path_of(directory)) {
+            let lock = lock.expect("a lock");
+            let stale = lock.stale(&compile::sources(directory, &lock).expect("sources"));
+            assert!(!stale.is_empty(), "the policy of secrets is in no line of {}", String::from_utf8_lossy(&text));
+        }
+        let again = compile(&server, directory).expect("compiling what was merged");
+        let whole = compile_afresh(&server, directory).expect("compiling all");
+        assert!(again == whole, "{}", difference(&again, &whole));
+    }
+}
