@@ -115,6 +115,25 @@ pub fn columns_of<'a>(ty: &Address, scope: &'a Scope) -> Vec<(&'a Node, bool)> {
     typed.filter(|(_, ty)| *ty == name || *ty == array).map(|(n, ty)| (n, ty == array)).collect()
 }
 
+/// The live columns that hold values of a type, be it as the base of domains, and whether as elements of arrays.
+pub fn columns_holding<'a>(ty: &Address, scope: &'a Scope) -> Vec<(&'a Node, bool)> {
+    let domains = || scope.actual.nodes().iter().filter(|n| n.address.kind() == "domain");
+    let over = |name: &str| {
+        let base = |n: &'a Node| Some((n, n.spec.read::<DomainSpec>().ok()?.ty));
+        let array = format!("{name}[]");
+        let over = domains().filter_map(base).filter(|(_, ty)| *ty == name || *ty == array);
+        over.map(|(n, ty)| (n, ty == array)).collect::<Vec<_>>()
+    };
+    let mut found = Vec::new();
+    let mut waiting = vec![(ty.clone(), false)];
+    while let Some((ty, in_array)) = waiting.pop() {
+        found.extend(columns_of(&ty, scope).into_iter().map(|(column, array)| (column, array || in_array)));
+        let domains = over(&qualified(ty.schema(), ty.name())).into_iter();
+        waiting.extend(domains.map(|(domain, array)| (domain.address.clone(), array || in_array)));
+    }
+    found
+}
+
 /// Whether a column's values are, as they are written, also values of the domain that takes the place of a live one:
 /// both hold texts, and nothing has to be tested.
 pub fn keeps_values(domain: &Address, scope: &Scope) -> bool {

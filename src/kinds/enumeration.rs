@@ -176,7 +176,7 @@ fn swap(old: &Node, new: &Node, before: &EnumSpec, after: &EnumSpec, scope: &Sco
         .filter(|(_, to)| !targets.insert(*to))
         .map(|(from, to)| format!("{} becomes {}", literal(from), literal(to)))
         .collect();
-    let in_rows = domain::columns_of(&old.address, scope)
+    let in_rows = domain::columns_holding(&old.address, scope)
         .iter()
         .any(|(column, _)| column.address.parent().is_some_and(|table| scope.has_rows(&table)));
 
@@ -324,7 +324,7 @@ impl Kind for Enum {
                 refused: format!("hold {refused} in {}, and nothing says what becomes of it", column.address),
             }
         };
-        domain::columns_of(&old.address, scope).into_iter().map(ask).collect()
+        domain::columns_holding(&old.address, scope).into_iter().map(ask).collect()
     }
 }
 

@@ -268,7 +268,9 @@ pub fn alter(node: &Node, old: &ColumnSpec, new: &ColumnSpec, scope: &Scope) -> 
         let kind = declared.as_ref().map_or(ty.as_str(), SequenceSpec::type_name);
         let as_type = if kind == "bigint" { String::new() } else { format!(" AS {kind}") };
         let make = |sql: String| Change::new(sql, Lock::None, &[]);
-        changes.push(make(format!("CREATE SEQUENCE {sequence}{as_type}")));
+        let options = declared.map(|spec| spec.options).filter(|options| !options.is_empty());
+        let options = options.map(|options| format!(" {options}")).unwrap_or_default();
+        changes.push(make(format!("CREATE SEQUENCE {sequence}{as_type}{options}")));
         // PostgreSQL wants the owner of the table to own it.
         let table = table_of(&node.address);
         let owner_in = |model: &Model| table.iter().find_map(|t| model.get(t)?.owner.clone());
@@ -403,8 +405,9 @@ pub fn identity_sequence(node: &Node, spec: &ColumnSpec) -> String {
 
 /// The next value of a sequence, kept for the rest of the transaction.
 fn remember_position(sequence: &str) -> Vec<Change> {
-    let next = "(last_value + case when is_called then 1 else 0 end)::text";
-    let sql = format!("SELECT set_config('pgplumb.next', (SELECT {next} FROM {sequence}), true)");
+    let next = "(last_value + case when is_called then seqincrement else 0 end)::text";
+    let its = format!("{sequence}, pg_catalog.pg_sequence WHERE seqrelid = {}::regclass", literal(sequence));
+    let sql = format!("SELECT set_config('pgplumb.next', (SELECT {next} FROM {its}), true)");
     vec![Change::new(sql, Lock::None, &[])]
 }
 
@@ -473,12 +476,12 @@ pub fn rebind(node: &Node, spec: &ColumnSpec, below: &Address, cause: Cause, sco
 fn move_over(node: &Node, old: &ColumnSpec, new: &ColumnSpec, below: &Address, scope: &Scope) -> Vec<Change> {
     let column = Ident(node.address.name()).to_string();
     let live = table_of(&node.address).iter().any(|t| scope.has_rows(t));
-    let array = new.ty.ends_with("[]");
+    let from = domain::base_of(&old.ty, scope.actual);
+    let to = domain::base_of(&new.ty, scope.desired);
+    let array = to.ends_with("[]");
     let rewrites = live && (array || !domain::keeps_values(below, scope));
     let ends = scope.actual.get(below).zip(scope.desired.get(below));
     let labels = ends.map(|(old, new)| enumeration::mapping(old, new)).unwrap_or_default();
-    let from = domain::base_of(&old.ty, scope.actual);
-    let to = domain::base_of(&new.ty, scope.desired);
     let using = if below.kind() == "domain" {
         cast::using(&column, (&old.ty, &from), (&new.ty, &to))
     } else if array {
