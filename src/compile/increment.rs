@@ -165,7 +165,7 @@ fn may_mean(node: &Node, columns: &NewColumns) -> bool {
         let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         !plain || is_said(node.spec.as_json(), name)
     };
-    let of = |need: &Address| columns.get(need.thing_key()).is_some_and(|names| names.iter().any(|name| says(&name)));
+    let of = |need: &Address| columns.get(need.thing_key()).is_some_and(|names| names.iter().any(says));
     !columns.is_empty() && node.needs.iter().any(of)
 }
 
